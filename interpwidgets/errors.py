@@ -1,0 +1,83 @@
+"""Every error that the package raises on purpose.
+
+Each also inherits the builtin that a caller would expect. A message says what was
+wanted, what came, and what to do.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class InterpWidgetsError(Exception):
+    """Base of all errors of this package."""
+
+
+class SiteError(InterpWidgetsError, LookupError):
+    """A site's name is unknown, or the architecture has no such site."""
+
+
+class ModelError(InterpWidgetsError, ValueError):
+    """A model cannot be read: unknown architecture, no weights, wrong kind."""
+
+
+class PromptError(InterpWidgetsError, ValueError):
+    """A prompt cannot be run: empty, too long, or not made of this model's tokens."""
+
+
+class ReadTooLargeError(InterpWidgetsError, MemoryError):
+    """A read would hold more memory than its limit."""
+
+
+class ReadError(InterpWidgetsError, RuntimeError):
+    """A read failed while the model ran; the cause is chained."""
+
+
+class TraceError(InterpWidgetsError, RuntimeError):
+    """A trace was opened where none can run."""
+
+
+class ResultError(InterpWidgetsError, ValueError):
+    """A Result's arrays do not fit together, or a saved one cannot be opened."""
+
+
+class MessageError(InterpWidgetsError, ValueError):
+    """A message from the browser does not have the form that the view takes."""
+
+    code = "bad-request"
+
+
+class StaleRunError(MessageError):
+    """The page asked about a run that is not on screen any more."""
+
+    code = "stale-run"
+
+
+class SelectionError(MessageError):
+    """What was selected is not in the view."""
+
+
+class ExportError(InterpWidgetsError, ValueError):
+    """A notebook or view cannot be exported."""
+
+
+class BundleError(InterpWidgetsError, FileNotFoundError):
+    """The built front end is missing."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return ``"did you mean 'x'?"`` for a misspelled name, else the known ones.
+
+    Args:
+        name: What was typed.
+        known: The valid names.
+
+    Returns:
+        A sentence to end an error message with.
+    """
+    choices = sorted(known)
+    close = difflib.get_close_matches(name, choices, n=1, cutoff=0.5)
+    if close:
+        return f"Did you mean {close[0]!r}?"
+    return f"Known: {', '.join(choices)}."

@@ -1,0 +1,1 @@
+"""Results: frozen numpy values that know neither torch nor a browser."""

@@ -1,0 +1,130 @@
+"""What every Result has: where it came from, saving and opening.
+
+A saved Result is one safetensors file: arrays as tensors, the rest as JSON in its
+metadata. It opens without torch and without the model.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from interpwidgets.errors import ResultError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMAT = "interpwidgets-result"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a Result's numbers came from."""
+
+    model: str = ""
+    """The model's name or path as the user gave it."""
+
+    revision: str = ""
+    """Commit of the weights, or a hash of them; empty when unknown."""
+
+    tokenizer: str = ""
+    """The tokenizer's class."""
+
+    dtype: str = ""
+    """What the model computed in, e.g. ``"float32"``."""
+
+    sites: tuple[str, ...] = ()
+    """The sites that were read."""
+
+    run: int = 0
+    """Number of the run on its board, from 1; 0 outside a board."""
+
+    intervened: tuple[str, ...] = ()
+    """Places where the user changed a value during this run; empty for a plain one."""
+
+    note: str = ""
+    """What else a reader must know, e.g. that attention was switched to eager."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A method's output. Subclasses name their arrays and check them."""
+
+    kind: ClassVar[str] = ""
+
+    provenance: Provenance
+    """Where the numbers came from."""
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the numbers as one tidy table."""
+        raise NotImplementedError
+
+    def save(self, path: str | Path) -> Path:
+        """Write this Result to one file.
+
+        Args:
+            path: Where to; ``.safetensors`` is added when there is no suffix.
+
+        Returns:
+            The path written.
+        """
+        path = Path(path)
+        if not path.suffix:
+            path = path.with_suffix(".safetensors")
+        arrays, plain = {}, {}
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, np.ndarray):
+                arrays[field.name] = np.ascontiguousarray(value)
+            else:
+                plain[field.name] = _plain(value)
+        metadata = {
+            "format": FORMAT,
+            "version": str(FORMAT_VERSION),
+            "kind": self.kind,
+            "fields": json.dumps(plain),
+        }
+        save_file(arrays, str(path), metadata=metadata)
+        return path
+
+    @classmethod
+    def from_saved(cls, arrays: dict[str, np.ndarray], plain: dict[str, Any]) -> Result:
+        """Make a Result of what ``save`` wrote."""
+        raise NotImplementedError
+
+
+def _plain(value: Any) -> Any:
+    return dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value  # type: ignore[arg-type]
+
+
+def read_saved(path: str | Path) -> tuple[str, dict[str, np.ndarray], dict[str, Any]]:
+    """Open a file that ``Result.save`` wrote.
+
+    Returns:
+        The Result's kind, its arrays, its other fields.
+
+    Raises:
+        ResultError: The file is no saved Result, or of a version not known here.
+    """
+    try:
+        with safe_open(str(path), framework="numpy") as file:
+            metadata = file.metadata() or {}
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ResultError(f"{path} is no saved Result: {error}") from error
+    if metadata.get("format") != FORMAT:
+        raise ResultError(f"{path} holds tensors but no saved Result of interpwidgets.")
+    if metadata.get("version") != str(FORMAT_VERSION):
+        raise ResultError(
+            f"{path} is a Result of format version {metadata.get('version')}; this "
+            f"interpwidgets reads version {FORMAT_VERSION}. Upgrade interpwidgets."
+        )
+    return metadata["kind"], arrays, json.loads(metadata["fields"])

@@ -1,0 +1,28 @@
+"""Opening a saved Result of any kind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from interpwidgets.errors import ResultError
+from interpwidgets.results.attention import AttentionPattern
+from interpwidgets.results.base import Result, read_saved
+
+KINDS: dict[str, type[Result]] = {AttentionPattern.kind: AttentionPattern}
+
+
+def load_result(path: str | Path) -> Result:
+    """Open a Result that ``Result.save`` wrote; neither torch nor the model is needed.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ResultError: It is no saved Result, or of an unknown kind or version.
+    """
+    kind, arrays, plain = read_saved(path)
+    if kind not in KINDS:
+        raise ResultError(
+            f"{path} holds a Result of unknown kind {kind!r}. Upgrade interpwidgets."
+        )
+    return KINDS[kind].from_saved(arrays, plain)
