@@ -1,0 +1,191 @@
+"""Attention patterns of every head."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Shaped
+
+from interpwidgets.axes import check_members
+from interpwidgets.models.adapter import Adapter
+from interpwidgets.models.capture import Read
+from interpwidgets.models.running import Run, refuse_large, run_method
+from interpwidgets.reads.pattern import pattern_bytes, pattern_reads
+from interpwidgets.results.attention import NOT_FINITE, TOP_CODE, AttentionPattern
+
+MAX_BYTES = 2**30
+
+
+def attention(
+    model: Any,
+    prompt: Any,
+    *,
+    layers: Sequence[int] | None = None,
+    heads: Sequence[int] | None = None,
+    max_bytes: int = MAX_BYTES,
+) -> AttentionPattern:
+    """Read how much each token attends to each other one, for every head.
+
+    Every row of a head's pattern sums to 1, and equals what plain torch hooks on the
+    attention modules give.
+
+    Args:
+        model: An nnsight or a Hugging Face model.
+        prompt: Text, or token ids.
+        layers: Layers to read; all by default.
+        heads: Heads to keep of each; all by default.
+        max_bytes: Refuse to keep more than this.
+
+    Returns:
+        ``AttentionPattern``; ``pattern`` is ``[layer, head, query_pos, key_pos]``,
+        float16, or uint8 codes above 64 MB.
+
+    Raises:
+        PromptError: The prompt is empty or longer than the model's context.
+        ReadTooLargeError: More than ``max_bytes`` would be kept.
+
+    Example:
+        >>> import interpwidgets as iw
+        >>> attention(iw.load("lil-attn-2l"), [1, 5, 6, 5]).pattern.shape
+        (2, 4, 4, 4)
+
+    Source:
+        Vaswani et al. (2017), "Attention is all you need", eq. 1. We differ in: nothing.
+    """
+    return run_method(model, prompt, AttentionMethod(layers, heads, max_bytes))[0]
+
+
+@dataclass(frozen=True)
+class AttentionMethod:
+    """The attention pattern as a method: what it reads and what it builds."""
+
+    layers: Sequence[int] | None = None
+    heads: Sequence[int] | None = None
+    max_bytes: int = MAX_BYTES
+
+    @property
+    def result_type(self) -> type[AttentionPattern]:
+        """The type of Result that ``build`` makes."""
+        return AttentionPattern
+
+    def kept_layers(self, adapter: Adapter) -> tuple[int, ...]:
+        """Return the layers read, checked."""
+        return check_members("layer", self.layers, adapter.n_layers, of=adapter.name)
+
+    def kept_heads(self, adapter: Adapter) -> tuple[int, ...]:
+        """Return the heads kept, checked."""
+        return check_members("head", self.heads, adapter.n_heads, of=adapter.name)
+
+    def reads(self, adapter: Adapter) -> list[Read]:
+        """Return one read per layer."""
+        return pattern_reads(
+            self.kept_layers(adapter), self.kept_heads(adapter), adapter.n_heads
+        )
+
+    def bytes_needed(self, adapter: Adapter, n_prompts: int, n_tokens: int) -> int:
+        """Return how many bytes the patterns will be kept in."""
+        n_layers, n_heads = len(self.kept_layers(adapter)), len(self.kept_heads(adapter))
+        return n_prompts * pattern_bytes(n_layers, n_heads, n_tokens)
+
+    def check_bytes(self, adapter: Adapter, n_prompts: int, n_tokens: int) -> None:
+        """Refuse what would pass ``max_bytes``, with the arguments that would fit."""
+        layers, heads = self.kept_layers(adapter), self.kept_heads(adapter)
+        needed = self.bytes_needed(adapter, n_prompts, n_tokens)
+        fit = self.max_bytes // (n_prompts * pattern_bytes(1, len(heads), n_tokens))
+        if fit:
+            fits = f"Read at most {fit} layers, e.g. layers=range({fit})"
+        else:
+            n_heads = self.max_bytes // (n_prompts * pattern_bytes(1, 1, n_tokens))
+            fits = (
+                f"Read one layer and at most {n_heads} heads, e.g. layers=[0], "
+                f"heads=range({n_heads})"
+                if n_heads
+                else "Shorten the prompt"
+            )
+        what = f"patterns of {len(layers)} layers × {len(heads)} heads × {n_tokens:,}² tokens"
+        refuse_large(what, needed, self.max_bytes, fits)
+
+    def build(
+        self, run: Run, previous: Sequence[AttentionPattern] = ()
+    ) -> tuple[AttentionPattern, ...]:
+        """Return one Result per prompt; layers not reached come from ``previous``."""
+        layers, heads = self.kept_layers(run.adapter), self.kept_heads(run.adapter)
+        n_prompts = run.capture.n_prompts
+        built = []
+        for prompt in range(n_prompts):
+            result = AttentionPattern(
+                provenance=run.provenance("pattern"),
+                tokens=run.tokens(prompt),
+                pattern=_assemble(run, prompt, layers, len(heads)),
+                layers=layers,
+                heads=heads,
+                layer_runs=tuple(
+                    run.number if run.visits("pattern", layer) else None for layer in layers
+                ),
+                causal=run.adapter.architecture.causal,
+                prompt_index=prompt,
+                prompt_count=n_prompts,
+            )
+            before = previous[prompt] if prompt < len(previous) else None
+            built.append(_fill_unreached(result, before))
+        return tuple(built)
+
+
+def _assemble(
+    run: Run, prompt: int, layers: tuple[int, ...], n_heads: int
+) -> Shaped[np.ndarray, "layer head query_pos key_pos"]:
+    """Put the rows of every forward pass together, without the padding."""
+    pad = run.capture.n_pads[prompt]
+    n = run.capture.n_tokens - pad
+    visits = [run.visits("pattern", layer) for layer in layers]
+    as_codes = any(str(visit.dtype) == "torch.uint8" for layer in visits for visit in layer)
+    fill = NOT_FINITE if as_codes else np.nan
+    shape = (len(layers), n_heads, n, n)
+    pattern = np.zeros(shape, dtype=np.uint8 if as_codes else np.float16)
+    for at, layer_visits in enumerate(visits):
+        if not layer_visits:
+            pattern[at] = fill
+        for visit in layer_visits:
+            rows = _codes(visit[prompt].numpy()) if as_codes else visit[prompt].numpy()
+            n_query, n_key = rows.shape[-2:]
+            first = max(0, n_key - n_query - pad)
+            last = n_key - pad
+            pattern[at, :, first:last, :last] = rows[:, n_query - (last - first) :, pad:]
+    return pattern
+
+
+def _codes(
+    weights: Shaped[np.ndarray, "head query_pos key_pos"],
+) -> Shaped[np.ndarray, "head query_pos key_pos"]:
+    """Return uint8 codes; an early generation step may still have fitted in float16."""
+    if weights.dtype == np.uint8:
+        return weights
+    finite = np.isfinite(weights)
+    codes = np.rint(np.clip(np.where(finite, weights, 0), 0, 1) * TOP_CODE)
+    return np.where(finite, codes, NOT_FINITE).astype(np.uint8)
+
+
+def _fill_unreached(
+    result: AttentionPattern, before: AttentionPattern | None
+) -> AttentionPattern:
+    """Show the last run's numbers, marked by their run, where this one stopped short."""
+    usable = (
+        before is not None
+        and None in result.layer_runs
+        and before.tokens.ids == result.tokens.ids
+        and before.layers == result.layers
+        and before.heads == result.heads
+        and before.pattern.dtype == result.pattern.dtype
+    )
+    if not usable or before is None:
+        return result
+    runs = list(result.layer_runs)
+    for at, run in enumerate(runs):
+        if run is None:
+            result.pattern[at] = before.pattern[at]
+            runs[at] = before.layer_runs[at]
+    return dataclasses.replace(result, layer_runs=tuple(runs))

@@ -1,0 +1,123 @@
+"""What one forward gave: the reads' values, the tokens, and what was changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Int, Shaped
+
+from interpwidgets.errors import PromptError
+
+Reduction = Callable[[torch.Tensor], torch.Tensor]
+ReadKey = tuple[int, str, int | None]
+
+
+@dataclass(frozen=True)
+class Read:
+    """A site and what to keep of it."""
+
+    site: str
+    """A name of ``interpwidgets.sites.SITES``."""
+
+    layer: int | None
+    """The layer number; None for sites that exist once."""
+
+    reduce: Reduction
+    """Runs beside the model on the site's tensor; only its result leaves the device."""
+
+    reader: int = 0
+    """Which of several readers of one run asked: two may keep different things of a site."""
+
+    @property
+    def key(self) -> ReadKey:
+        """What its values are filed under."""
+        return self.reader, self.site, self.layer
+
+
+@dataclass
+class Capture:
+    """One run: filled while the model runs, read when it is over."""
+
+    values: dict[ReadKey, list[torch.Tensor]] = field(default_factory=dict)
+    """Reduced tensors of each read, on the CPU; one per visit (generation step)."""
+
+    ids: Int[torch.Tensor, "prompt pos"] | None = None
+    """Token ids that went through the model so far, left pads included."""
+
+    n_pads: tuple[int, ...] = ()
+    """How many of each prompt's first ids are padding."""
+
+    n_prompt_tokens: int = 0
+    """Length of the first step's input; what follows was generated."""
+
+    n_steps: int = 0
+    """Forward passes that began."""
+
+    intervened: dict[str, None] = field(default_factory=dict)
+    """Module paths where the user changed a value, in order."""
+
+    note: str = ""
+    """For the provenance."""
+
+    read_error: Exception | None = None
+    """The first read that failed; the forward went on."""
+
+    error: BaseException | None = None
+    """What ended the run early: an error in the user's block or an interrupt."""
+
+    @property
+    def n_prompts(self) -> int:
+        """How many prompts the batch held."""
+        return 0 if self.ids is None else int(self.ids.shape[0])
+
+    @property
+    def n_tokens(self) -> int:
+        """How many positions went through the model so far, pads included."""
+        return 0 if self.ids is None else int(self.ids.shape[1])
+
+    def prompt_ids(self, prompt: int) -> list[int]:
+        """Return one prompt's ids without its padding."""
+        if self.ids is None:
+            return []
+        return [int(token_id) for token_id in self.ids[prompt, self.n_pads[prompt] :]]
+
+    def add_step(
+        self,
+        ids: Int[torch.Tensor, "prompt pos"],
+        mask: Shaped[torch.Tensor, "prompt all_pos"] | None,
+    ) -> None:
+        """Note the input of one forward pass.
+
+        With a cache a generation step brings only the new ids; without one it brings
+        the whole sequence again.
+
+        Args:
+            ids: The forward's input ids.
+            mask: Its attention mask, 0 at pads.
+
+        Raises:
+            PromptError: The prompt has no tokens.
+        """
+        ids = ids.detach().to("cpu", copy=True)
+        self.n_steps += 1
+        if self.ids is not None and ids.shape[1] <= self.n_tokens:
+            self.ids = torch.cat([self.ids, ids], dim=1)
+            return
+        if self.ids is None:
+            if ids.numel() == 0:
+                raise PromptError("the prompt has no tokens; give at least one word.")
+            self.n_prompt_tokens = ids.shape[1]
+            self.n_pads = _count_pads(ids, mask)
+        self.ids = ids
+
+
+def _count_pads(
+    ids: Int[torch.Tensor, "prompt pos"],
+    mask: Shaped[torch.Tensor, "prompt all_pos"] | None,
+) -> tuple[int, ...]:
+    if mask is None or mask.dim() != 2:
+        return (0,) * ids.shape[0]
+    real = mask.detach().to("cpu") != 0
+    return tuple(int(row.int().argmax()) if row.any() else 0 for row in real)

@@ -1,0 +1,111 @@
+"""What a person is told of a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from interpwidgets.models.adapter import Adapter, adapter_of, module_of
+from interpwidgets.models.dtype import dtype_of
+from interpwidgets.models.loading import wrap
+from interpwidgets.sites import SITES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Description:
+    """A model's name, sizes and sites."""
+
+    name: str
+    revision: str
+    model_type: str
+    n_layers: int
+    n_heads: int
+    n_kv_heads: int
+    n_ctx: int
+    d_model: int
+    d_head: int
+    d_mlp: int | None
+    d_vocab: int
+    n_parameters: int
+    dtype: str
+    device: str
+    tokenizer: str
+    attention: str
+    sites: dict[str, str]
+    """Site name to the module path where it is, ``{layer}`` for the layer number."""
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the sites as a table: name, where, what it is."""
+        import pandas as pd
+
+        rows = [(name, where, SITES[name]) for name, where in self.sites.items()]
+        return pd.DataFrame(rows, columns=["site", "where", "what"])
+
+    def __str__(self) -> str:
+        mlp = "no MLP" if self.d_mlp is None else f"d_mlp {self.d_mlp:,}"
+        kv = "" if self.n_kv_heads == self.n_heads else f" ({self.n_kv_heads} key-value)"
+        lines = [
+            " ".join(filter(None, [self.name, self.revision, f"({self.model_type})"])),
+            f"  {self.n_layers} layers × {self.n_heads} heads{kv}, d_model {self.d_model:,}, "
+            f"d_head {self.d_head}, {mlp}",
+            f"  context {self.n_ctx:,}, vocabulary {self.d_vocab:,}, "
+            f"{self.n_parameters:,} parameters",
+            f"  {self.dtype} on {self.device}, {self.attention or 'own'} attention, "
+            f"{self.tokenizer or 'no tokenizer'}",
+            "  sites:",
+            *(f"    {name:<10} {where}" for name, where in self.sites.items()),
+        ]
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+
+def describe(model: Any) -> Description:
+    """Return a model's sizes and where each site is.
+
+    Args:
+        model: An nnsight or a Hugging Face model.
+
+    Example:
+        >>> import interpwidgets as iw
+        >>> iw.describe(iw.load("lil-attn-2l")).sites["z"]
+        'model.layers.{layer}.attn.o_proj.input'
+    """
+    model = wrap(model)
+    adapter, module = adapter_of(model), module_of(model)
+    sizes = (
+        "n_layers",
+        "n_heads",
+        "n_kv_heads",
+        "n_ctx",
+        "d_model",
+        "d_head",
+        "d_mlp",
+        "d_vocab",
+    )
+    parameter = next(module.parameters())
+    return Description(
+        name=adapter.name,
+        revision=adapter.revision,
+        model_type=adapter.model_type,
+        **{size: getattr(adapter, size) for size in sizes},
+        n_parameters=sum(p.numel() for p in module.parameters()),
+        dtype=dtype_of(model),
+        device=str(parameter.device),
+        tokenizer=adapter.tokenizer,
+        attention=str(getattr(module.config, "_attn_implementation", "") or ""),
+        sites=_sites_of(adapter),
+    )
+
+
+def _sites_of(adapter: Adapter) -> dict[str, str]:
+    places = adapter.architecture.places
+    item = {None: "", 0: "[0]", 1: "[1]"}
+    return {
+        name: f"{places[name].path}.{places[name].slot}{item[places[name].item]}"
+        for name in SITES
+        if name in places
+    }

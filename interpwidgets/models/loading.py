@@ -1,0 +1,150 @@
+"""Loading models, and wrapping those that a user has."""
+
+from __future__ import annotations
+
+import hashlib
+import weakref
+from pathlib import Path
+from typing import Any
+
+import torch
+from nnsight import NNsight, TransformersModel
+from nnsight.intervention.envoy import Envoy
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+
+from interpwidgets.errors import ModelError
+from interpwidgets.models.adapter import adapter_of, module_of, name_adapter
+from interpwidgets.organisms import ORGANISMS, organism_path
+from interpwidgets.organisms.loading import load_organism
+
+_WRAPPED: weakref.WeakValueDictionary[int, Envoy] = weakref.WeakValueDictionary()
+
+
+def load(
+    name: str | Path,
+    *,
+    device: str | torch.device | None = None,
+    dtype: str | torch.dtype | None = None,
+    revision: str | None = None,
+) -> Envoy:
+    """Return a model as nnsight's own model object, its weights loaded.
+
+    Args:
+        name: A model that ships with the package (``"lil-attn-2l"``, offline), a Hub id,
+            or a local folder in Hugging Face format.
+        device: Where to put it, e.g. ``"cuda"``; the CPU by default.
+        dtype: What to compute in, e.g. ``"bfloat16"``; as saved by default.
+        revision: Branch, tag or commit on the Hub.
+
+    Returns:
+        An nnsight ``TransformersModel``: traces are plain nnsight.
+
+    Raises:
+        ModelError: No such model, or its weights cannot be opened.
+
+    Example:
+        >>> import interpwidgets as iw
+        >>> model = iw.load("lil-attn-2l")
+        >>> iw.describe(model).n_layers
+        2
+    """
+    dtype = _as_dtype(dtype)
+    folder = organism_path(str(name))
+    if folder is not None:
+        module, tokenizer = load_organism(str(name), device=device, dtype=dtype)
+        model = TransformersModel(module, tokenizer=tokenizer)
+        name_adapter(model, str(name), _hash_of(folder / "model.safetensors"))
+        return model
+    model = _load_hugging_face(str(name), device, dtype, revision)
+    name_adapter(model, str(name), adapter_of(model).revision)
+    return model
+
+
+def _load_hugging_face(
+    name: str,
+    device: str | torch.device | None,
+    dtype: torch.dtype | None,
+    revision: str | None,
+) -> Envoy:
+    more: dict[str, Any] = {} if dtype is None else {"dtype": dtype}
+    try:
+        module = AutoModelForCausalLM.from_pretrained(name, revision=revision, **more)
+        tokenizer = AutoTokenizer.from_pretrained(name, revision=revision)
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"{name!r} could not be loaded: {error}\nIt must be a model that ships with "
+            f"interpwidgets ({', '.join(ORGANISMS)}), a Hugging Face id, or a local folder."
+        ) from error
+    if device is not None:
+        module = module.to(device)
+    return TransformersModel(module.eval(), tokenizer=tokenizer)
+
+
+def wrap(model: Any, *, tokenizer: Any | None = None) -> Envoy:
+    """Return an nnsight model around what a user has; wrapping twice gives the same.
+
+    Args:
+        model: An nnsight model (returned as it is) or a Hugging Face model.
+        tokenizer: For text prompts; found from the model's name when not given.
+
+    Raises:
+        ModelError: It is neither, or its weights are on the meta device.
+    """
+    if isinstance(model, Envoy):
+        return model
+    if not isinstance(model, PreTrainedModel):
+        raise ModelError(
+            f"wanted an nnsight model or a Hugging Face model; got {type(model).__name__}."
+        )
+    wrapped = _WRAPPED.get(id(model))
+    if wrapped is not None and module_of(wrapped) is model and tokenizer is None:
+        return wrapped
+    _refuse_meta(model)
+    wrapped = _wrap_hugging_face(model, tokenizer)
+    _WRAPPED[id(model)] = wrapped
+    return wrapped
+
+
+def _wrap_hugging_face(module: PreTrainedModel, tokenizer: Any | None) -> Envoy:
+    if tokenizer is None and module.name_or_path:
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(module.name_or_path)
+        except (OSError, ValueError):
+            tokenizer = None  # prompts must then be ids; a text prompt says so
+    if tokenizer is None:
+        return NNsight(module)
+    return TransformersModel(module, tokenizer=tokenizer)
+
+
+def ready(model: Any) -> Envoy:
+    """Return the nnsight model with its weights in memory.
+
+    Raises:
+        ModelError: There are none to load: the module itself was made on the meta device.
+    """
+    model = wrap(model)
+    if not getattr(model, "dispatched", True):
+        model.dispatch()
+    _refuse_meta(module_of(model))
+    return model
+
+
+def _refuse_meta(module: torch.nn.Module) -> None:
+    if any(parameter.is_meta for parameter in module.parameters()):
+        raise ModelError(
+            f"{type(module).__name__} is on the meta device: it has shapes but no weights. "
+            'Load it with iw.load(name), or outside `torch.device("meta")`.'
+        )
+
+
+def _as_dtype(dtype: str | torch.dtype | None) -> torch.dtype | None:
+    if not isinstance(dtype, str):
+        return dtype
+    named = getattr(torch, dtype, None)
+    if not isinstance(named, torch.dtype):
+        raise ModelError(f"there is no dtype {dtype!r}; try 'float32', 'bfloat16', 'float16'.")
+    return named
+
+
+def _hash_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:6]

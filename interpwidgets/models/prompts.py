@@ -1,0 +1,74 @@
+"""Checks on what a user gives as a prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from interpwidgets.errors import PromptError
+from interpwidgets.models.adapter import Adapter
+from interpwidgets.models.capture import Capture
+
+
+def check_prompt(prompt: Any, adapter: Adapter, tokenizer: Any | None) -> None:
+    """Refuse a prompt that cannot be run, before the model starts.
+
+    Args:
+        prompt: Text, token ids, or anything else that nnsight takes (not checked).
+        adapter: The model's.
+        tokenizer: The model's; None when it has none.
+
+    Raises:
+        PromptError: No tokens, text without a tokenizer, or ids out of range.
+    """
+    if isinstance(prompt, str):
+        _check_text(prompt, adapter, tokenizer)
+    elif isinstance(prompt, torch.Tensor) and not prompt.is_floating_point():
+        _check_ids(prompt.flatten().tolist(), adapter)
+    elif isinstance(prompt, Sequence) and all(isinstance(i, int) for i in prompt):
+        _check_ids(list(prompt), adapter)
+
+
+def _check_text(text: str, adapter: Adapter, tokenizer: Any | None) -> None:
+    if tokenizer is None:
+        raise PromptError(
+            f"{adapter.name} has no tokenizer, so it takes token ids, not text: "
+            "pass a list of ids, or iw.wrap(model, tokenizer=...)."
+        )
+    if not text and not tokenizer(text)["input_ids"]:
+        raise PromptError(
+            f"the prompt is empty, and the tokenizer of {adapter.name} adds no token of "
+            "its own; give at least one word."
+        )
+
+
+def _check_ids(ids: Sequence[int], adapter: Adapter) -> None:
+    if not ids:
+        raise PromptError("the prompt has no token ids; give at least one.")
+    outside = [(pos, i) for pos, i in enumerate(ids) if not 0 <= i < adapter.d_vocab]
+    if outside:
+        pos, token_id = outside[0]
+        raise PromptError(
+            f"token id {token_id} at position {pos} is outside the vocabulary of "
+            f"{adapter.name}, 0-{adapter.d_vocab - 1}."
+        )
+
+
+def check_length(capture: Capture, adapter: Adapter) -> None:
+    """Refuse a run whose input has more positions than the model was made for.
+
+    Raises:
+        PromptError: It has; the message says by how many.
+    """
+    n_tokens = capture.n_tokens - min(capture.n_pads, default=0)
+    if n_tokens > adapter.n_ctx:
+        generated = n_tokens - capture.n_prompt_tokens
+        what = (
+            f"prompt and {generated} generated tokens have" if generated > 0 else "prompt has"
+        )
+        raise PromptError(
+            f"the {what} {n_tokens:,} tokens; {adapter.name} was made for {adapter.n_ctx:,} "
+            f"(n_ctx). Shorten it by {n_tokens - adapter.n_ctx:,}."
+        )

@@ -1,0 +1,160 @@
+"""What a method is, and how methods take part in a run."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+import torch
+
+from interpwidgets.errors import ReadTooLargeError
+from interpwidgets.models.adapter import Adapter, Model, adapter_of
+from interpwidgets.models.capture import Capture, Read
+from interpwidgets.models.dtype import dtype_of
+from interpwidgets.models.loading import ready
+from interpwidgets.models.prompts import check_length, check_prompt
+from interpwidgets.models.token_text import read_tokens
+from interpwidgets.models.tracing import forward
+from interpwidgets.results.base import Provenance, Result
+from interpwidgets.results.tokens import Tokens
+
+R_co = TypeVar("R_co", bound=Result, covariant=True)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished (or, during generation, growing) forward, with what names its parts."""
+
+    capture: Capture
+    adapter: Adapter
+    tokenizer: Any | None
+    dtype: str
+    number: int
+    reader: int = 0
+    """Which method's reads ``visits`` gives."""
+
+    def visits(self, site: str, layer: int | None = None) -> list[torch.Tensor]:
+        """Return what was kept of a site at each forward pass; empty if never reached."""
+        return self.capture.values.get((self.reader, site, layer), [])
+
+    def tokens(self, prompt: int) -> Tokens:
+        """Return the tokens of one prompt of the batch."""
+        n_generated = self.capture.n_tokens - self.capture.n_prompt_tokens
+        return read_tokens(
+            self.tokenizer, self.capture.prompt_ids(prompt), n_generated=n_generated
+        )
+
+    def provenance(self, *sites: str) -> Provenance:
+        """Return where a Result of this run comes from.
+
+        Args:
+            sites: What it read.
+        """
+        return Provenance(
+            model=self.adapter.name,
+            revision=self.adapter.revision,
+            tokenizer=self.adapter.tokenizer,
+            dtype=self.dtype,
+            sites=sites,
+            run=self.number,
+            intervened=tuple(self.capture.intervened),
+            note=self.capture.note,
+        )
+
+
+@runtime_checkable
+class Method(Protocol[R_co]):
+    """One way of looking: what to read of a run, and what to make of it."""
+
+    @property
+    def result_type(self) -> type[R_co]:
+        """The type of Result that ``build`` makes."""
+
+    def reads(self, adapter: Adapter) -> list[Read]:
+        """Return what to read of this model."""
+
+    def bytes_needed(self, adapter: Adapter, n_prompts: int, n_tokens: int) -> int:
+        """Return how many bytes the reads will keep."""
+
+    def check_bytes(self, adapter: Adapter, n_prompts: int, n_tokens: int) -> None:
+        """Refuse by ``ReadTooLargeError`` what would pass the limit."""
+
+    def build(self, run: Run, previous: Sequence[Any]) -> tuple[R_co, ...]:
+        """Return one Result per prompt.
+
+        Args:
+            run: What was captured.
+            previous: The last Results, for what this run did not reach.
+        """
+
+
+class MethodReader:
+    """Reads for several methods in one forward; keeps nothing itself."""
+
+    def __init__(self, model: Model, methods: Sequence[Method[Result]]) -> None:
+        self.model = model
+        self.adapter = adapter_of(model)
+        self.methods = list(methods)
+
+    def reads(self) -> list[Read]:
+        """Return every read that a method wants."""
+        return [
+            dataclasses.replace(read, reader=index)
+            for index, method in enumerate(self.methods)
+            for read in method.reads(self.adapter)
+        ]
+
+    def check(self, capture: Capture) -> None:
+        """Refuse a run that is too long, or whose reads would be too large."""
+        check_length(capture, self.adapter)
+        for method in self.methods:
+            method.check_bytes(self.adapter, capture.n_prompts, capture.n_tokens)
+
+    def progress(self, capture: Capture) -> None:
+        """Ignore generation steps."""
+
+    def deliver(self, capture: Capture) -> None:
+        """Ignore the end: who called ``forward`` has the capture."""
+
+    def run_of(self, capture: Capture, number: int = 0, reader: int = 0) -> Run:
+        """Return a capture with the model's names, for the method of that index."""
+        tokenizer = getattr(self.model, "tokenizer", None)
+        return Run(capture, self.adapter, tokenizer, dtype_of(self.model), number, reader)
+
+
+def run_method(model: Any, prompt: Any, method: Method[R_co]) -> tuple[R_co, ...]:
+    """Give a method one forward of its own.
+
+    Args:
+        model: An nnsight or a Hugging Face model.
+        prompt: Text or token ids.
+        method: What to look at.
+
+    Returns:
+        One Result per prompt.
+    """
+    model = ready(model)
+    reader = MethodReader(model, [method])
+    check_prompt(prompt, reader.adapter, getattr(model, "tokenizer", None))
+    return method.build(reader.run_of(forward(model, prompt, reader)), ())
+
+
+def refuse_large(what: str, needed: int, limit: int, fits: str) -> None:
+    """Raise when a read would keep more than its limit.
+
+    Args:
+        what: The read in words.
+        needed: Bytes that it would keep.
+        limit: Bytes allowed.
+        fits: Arguments that would fit.
+
+    Raises:
+        ReadTooLargeError: ``needed`` is above ``limit``.
+    """
+    if needed > limit:
+        raise ReadTooLargeError(
+            f"{what} would keep {needed / 2**20:,.1f} MB; the limit is "
+            f"{limit / 2**20:,.1f} MB. {fits}, or raise max_bytes={needed}."
+        )

@@ -1,0 +1,233 @@
+"""Forward passes that carry reads: our own, and the user's nnsight traces.
+
+nnsight hands every value that passes a module to the observers ("caches") of the run,
+after all interventions. One more worker in the run registers our observer and ends:
+there is one forward, and the values are those that the model went on with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from nnsight.intervention.cache import Cache
+from nnsight.intervention.envoy import Envoy
+from nnsight.intervention.interleaver import Mediator
+from nnsight.tracing.backend import Backend
+from nnsight.tracing.tracer import Tracer
+
+from interpwidgets.errors import InterpWidgetsError, PromptError, ReadError
+from interpwidgets.models.adapter import Adapter, adapter_of, module_of
+from interpwidgets.models.architectures import Place
+from interpwidgets.models.capture import Capture, Read
+from interpwidgets.models.eager import eager_attention
+from interpwidgets.models.exclusive import exclusive
+
+NO_PROMPT = (
+    "the trace has no prompt: give trace() one, or open at least one "
+    "`with tracer.invoke(prompt):` inside it."
+)
+
+
+@runtime_checkable
+class Reader(Protocol):
+    """Who wants values of a run."""
+
+    def reads(self) -> Sequence[Read]:
+        """Return what to read, asked once as the run begins."""
+
+    def check(self, capture: Capture) -> None:
+        """Refuse a run by raising, before each forward pass, when its input is known."""
+
+    def progress(self, capture: Capture) -> None:
+        """Hear that a generation step is complete and another begins."""
+
+    def deliver(self, capture: Capture) -> None:
+        """Take the finished run, also one that failed."""
+
+
+def forward(model: Envoy, prompt: Any, reader: Reader) -> Capture:
+    """Run a model once on a prompt, with the reader's reads and no gradients.
+
+    Args:
+        model: An nnsight model.
+        prompt: What nnsight's ``trace`` takes: text, ids, an encoding.
+        reader: Who wants the values.
+
+    Returns:
+        The finished run, already delivered to the reader.
+    """
+
+    def run() -> None:
+        with torch.no_grad():
+            model.trace(prompt, trace=False)
+
+    return _run_with_reads(model, reader, run)
+
+
+class ReadBackend(Backend):
+    """Runs the user's traced block with the reads of a reader in the same forward."""
+
+    def __init__(self, reader: Reader) -> None:
+        super().__init__()
+        self._reader = reader
+
+    def __call__(self, tracer: Tracer) -> None:
+        """Execute the block where nnsight would, with our observer added."""
+        try:
+            _run_with_reads(
+                tracer.envoy, self._reader, lambda: tracer.execute(tracer.info.code)
+            )
+        except IndexError as error:
+            if tracer.batcher is not None and tracer.batcher.total == 0:
+                raise PromptError(NO_PROMPT) from error
+            raise error.with_traceback(tracer.traceback(error)) from error.__cause__
+        except BaseException as error:
+            # Of an error in the user's block keep the user's own lines alone.
+            raise error.with_traceback(tracer.traceback(error)) from error.__cause__
+
+
+def _run_with_reads(model: Envoy, reader: Reader, run: Callable[[], None]) -> Capture:
+    module, adapter = module_of(model), adapter_of(model)
+    capture = Capture()
+    with exclusive(module):
+        reads = reader.reads()
+        observer = _Observer(model, adapter, reader, reads, capture)
+        worker = _ReadWorker(observer, capture)
+        wants_pattern = any(read.site == "pattern" for read in reads)
+        try:
+            with eager_attention(module, needed=wants_pattern) as capture.note:
+                model.interleaver.mediators.append(worker)
+                run()
+        except BaseException as error:
+            capture.error = error
+            raise
+        finally:
+            worker.unwatch()
+            # A block that fails before the forward begins leaves our worker queued.
+            model.interleaver.cancel()
+            reader.deliver(capture)
+    if capture.read_error is not None:
+        raise capture.read_error
+    return capture
+
+
+class _ReadWorker(Mediator):
+    """A worker that registers the observer, watches the others for edits, and ends."""
+
+    def __init__(self, observer: _Observer, capture: Capture) -> None:
+        super().__init__(None, {}, {})
+        self._observer = observer
+        self._capture = capture
+        self._root = f"{observer.model.path}."
+        self._watched: list[Mediator] = []
+
+    def _run(self) -> None:
+        self.caches.append(self._observer)
+        for mediator in self.interleaver.mediators:
+            if mediator is not self:
+                self._watch(mediator)
+
+    def _watch(self, mediator: Mediator) -> None:
+        """Note where a worker replaces a value or changes one in place."""
+        handle = mediator.handle
+
+        def watched(provider: str, value: Any) -> Any:
+            before = [(tensor, _version(tensor)) for tensor in _tensors(value)]
+            after = handle(provider, value)
+            if after is not value or any(_version(t) != v for t, v in before):
+                where = provider.rpartition(".")[0].removeprefix(self._root)
+                self._capture.intervened[where] = None
+            return after
+
+        mediator.handle = watched
+        self._watched.append(mediator)
+
+    def unwatch(self) -> None:
+        """Leave stored edits, which outlive the run, as they were."""
+        for mediator in self._watched:
+            del mediator.handle
+        self._watched.clear()
+
+
+class _Observer(Cache):
+    """Files what the reads keep of each value as it passes."""
+
+    def __init__(
+        self,
+        model: Envoy,
+        adapter: Adapter,
+        reader: Reader,
+        reads: Sequence[Read],
+        capture: Capture,
+    ) -> None:
+        super().__init__(model, modules=[])
+        self._adapter, self._reader, self._capture = adapter, reader, capture
+        self._root_input = f"{model.path}.input"
+        self._wanted: dict[str, list[tuple[Read, Place]]] = {}
+        for read in reads:
+            place = adapter.place(read.site, read.layer)
+            location = f"{model.path}.{place.path}.{place.slot}"
+            self._wanted.setdefault(location, []).append((read, place))
+
+    def subscriptions(self) -> dict[str, tuple[str, str]]:
+        """Name the values to be handed over: the root's input and the reads' places."""
+        return {location: (location, "") for location in (self._root_input, *self._wanted)}
+
+    def observe_selected(self, selected: tuple[str, str], value: Any) -> None:
+        """Take one value, after every intervention on it."""
+        location = selected[0]
+        if location == self._root_input:
+            self._begin_step(value)
+            return
+        for read, place in self._wanted[location]:
+            if self._capture.read_error is None:
+                self._keep(read, place, value)
+
+    def _begin_step(self, value: Any) -> None:
+        args, kwargs = value
+        ids = kwargs.get("input_ids", args[0] if args else None)
+        if ids is None:
+            raise PromptError(NO_PROMPT)
+        if self._capture.n_steps:
+            self._reader.progress(self._capture)
+        self._capture.add_step(ids, kwargs.get("attention_mask"))
+        self._reader.check(self._capture)
+
+    def _keep(self, read: Read, place: Place, value: Any) -> None:
+        try:
+            with torch.no_grad():
+                tensor = self._adapter.at_site(value, place).detach()
+                kept = _own_cpu_copy(read.reduce(tensor), tensor)
+        except InterpWidgetsError as error:
+            self._capture.read_error = error
+        except (RuntimeError, TypeError, ValueError, LookupError, MemoryError) as error:
+            where = read.site if read.layer is None else f"{read.site} of layer {read.layer}"
+            self._capture.read_error = ReadError(f"reading {where} failed: {error}")
+            self._capture.read_error.__cause__ = error
+        else:
+            self._capture.values.setdefault(read.key, []).append(kept)
+
+
+def _own_cpu_copy(reduced: torch.Tensor, live: torch.Tensor) -> torch.Tensor:
+    """Move to the CPU; copy only what would alias the model's live tensor."""
+    if reduced.device.type != "cpu":
+        return reduced.to("cpu")
+    shares = reduced.untyped_storage().data_ptr() == live.untyped_storage().data_ptr()
+    return reduced.clone() if shares else reduced
+
+
+def _tensors(value: Any) -> list[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        return [value]
+    if isinstance(value, dict):
+        value = tuple(value.values())
+    if isinstance(value, (tuple, list)):
+        return [tensor for item in value for tensor in _tensors(item)]
+    return []
+
+
+def _version(tensor: torch.Tensor) -> int:
+    # Inference tensors count no versions: an in-place edit on one goes unseen.
+    return 0 if tensor.is_inference() else tensor._version

@@ -1,0 +1,70 @@
+"""Attention patterns, kept as float16 or, beyond a budget, as uint8."""
+
+from __future__ import annotations
+
+import functools
+
+import torch
+from jaxtyping import Float, Shaped
+
+from interpwidgets.models.capture import Read
+
+#: Bytes of float16 patterns above which uint8 is kept instead (one prompt).
+FLOAT16_BUDGET = 64 * 2**20
+
+_NOT_FINITE, _TOP_CODE = 255, 254
+
+
+def pattern_reads(layers: tuple[int, ...], heads: tuple[int, ...], n_heads: int) -> list[Read]:
+    """Return the reads of some layers' patterns.
+
+    Args:
+        layers: Layer numbers.
+        heads: Heads to keep of each layer.
+        n_heads: How many the model has.
+    """
+    kept = None if heads == tuple(range(n_heads)) else heads
+    reduce = functools.partial(
+        keep_pattern, heads=kept, n_patterns=len(layers) * len(heads), budget=FLOAT16_BUDGET
+    )
+    return [Read("pattern", layer, reduce) for layer in layers]
+
+
+def pattern_bytes(n_layers: int, n_heads: int, n_tokens: int) -> int:
+    """Return how many bytes the patterns of one prompt will be kept in.
+
+    Args:
+        n_layers: Layers read.
+        n_heads: Heads kept of each.
+        n_tokens: Positions.
+    """
+    weights = n_layers * n_heads * n_tokens**2
+    return 2 * weights if 2 * weights <= FLOAT16_BUDGET else weights
+
+
+def keep_pattern(
+    pattern: Float[torch.Tensor, "prompt head query_pos key_pos"],
+    *,
+    heads: tuple[int, ...] | None,
+    n_patterns: int,
+    budget: int,
+) -> Shaped[torch.Tensor, "prompt kept query_pos key_pos"]:
+    """Keep some heads in float16, or as uint8 codes when float16 would pass the budget.
+
+    Codes 0 to 254 stand for 0 to 1 (what is outside is clipped), 255 for a value that
+    is not finite.
+
+    Args:
+        pattern: Softmaxed weights of one layer.
+        heads: Heads to keep; None for all.
+        n_patterns: Heads kept over all layers, which share the budget.
+        budget: Bytes.
+    """
+    if heads is not None:
+        pattern = pattern[:, list(heads)]
+    if 2 * n_patterns * pattern.shape[-1] ** 2 <= budget:
+        # copy: a float16 model's own tensor must not be aliased
+        return pattern.to(torch.float16, copy=True)
+    finite = pattern.isfinite()
+    codes = pattern.float().clamp(0, 1).mul_(_TOP_CODE).round_()
+    return codes.masked_fill_(~finite, _NOT_FINITE).to(torch.uint8)
