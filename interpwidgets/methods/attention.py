@@ -56,7 +56,7 @@ def attention(
     Source:
         Vaswani et al. (2017), "Attention is all you need", eq. 1. We differ in: nothing.
     """
-    return run_method(model, prompt, AttentionMethod(layers, heads, max_bytes))[0]
+    return run_method(model, prompt, AttentionMethod(layers, heads, max_bytes))
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,9 @@ def check_prompt(prompt: Any, adapter: Adapter, tokenizer: Any | None) -> None:
     """
     if isinstance(prompt, str):
         _check_text(prompt, adapter, tokenizer)
+    elif isinstance(prompt, Sequence) and prompt and all(isinstance(p, str) for p in prompt):
+        for text in prompt:
+            _check_text(text, adapter, tokenizer)
     elif isinstance(prompt, torch.Tensor) and not prompt.is_floating_point():
         _check_ids(prompt.flatten().tolist(), adapter)
     elif isinstance(prompt, Sequence) and all(isinstance(i, int) for i in prompt):

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
 
-from interpwidgets.errors import ReadTooLargeError
+from interpwidgets.errors import PromptError, ReadTooLargeError
 from interpwidgets.models.adapter import Adapter, Model, adapter_of
 from interpwidgets.models.capture import Capture, Read
 from interpwidgets.models.dtype import dtype_of
@@ -124,21 +124,27 @@ class MethodReader:
         return Run(capture, self.adapter, tokenizer, dtype_of(self.model), number, reader)
 
 
-def run_method(model: Any, prompt: Any, method: Method[R_co]) -> tuple[R_co, ...]:
-    """Give a method one forward of its own.
+def run_method(model: Any, prompt: Any, method: Method[R_co]) -> R_co:
+    """Return what a method makes of one forward of its own.
 
     Args:
         model: An nnsight or a Hugging Face model.
-        prompt: Text or token ids.
+        prompt: Text or token ids, of one prompt.
         method: What to look at.
 
-    Returns:
-        One Result per prompt.
+    Raises:
+        PromptError: It is no single prompt.
     """
     model = ready(model)
     reader = MethodReader(model, [method])
     check_prompt(prompt, reader.adapter, getattr(model, "tokenizer", None))
-    return method.build(reader.run_of(forward(model, prompt, reader)), ())
+    capture = forward(model, prompt, reader)
+    if capture.n_prompts != 1:
+        raise PromptError(
+            f"this takes one prompt; got {capture.n_prompts}. A board shows several: "
+            "board.run([...])."
+        )
+    return method.build(reader.run_of(capture), ())[0]
 
 
 def refuse_large(what: str, needed: int, limit: int, fits: str) -> None:

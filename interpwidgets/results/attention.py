@@ -10,7 +10,7 @@ from jaxtyping import Float, Int, Shaped
 
 from interpwidgets.axes import check_members, head_name
 from interpwidgets.errors import ResultError
-from interpwidgets.results.base import Provenance, Result
+from interpwidgets.results.base import Provenance, Result, with_tuples
 from interpwidgets.results.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -171,9 +171,9 @@ class AttentionPattern(Result):
         cls, arrays: dict[str, np.ndarray], plain: dict[str, Any]
     ) -> AttentionPattern:
         """Make the Result of what ``save`` wrote."""
-        fields: dict[str, Any] = {**_with_tuples(plain), **arrays}
-        fields["provenance"] = Provenance(**_with_tuples(plain["provenance"]))
-        fields["tokens"] = Tokens(**_with_tuples(plain["tokens"]))
+        fields: dict[str, Any] = {**with_tuples(plain), **arrays}
+        fields["provenance"] = Provenance.from_plain(plain["provenance"])
+        fields["tokens"] = Tokens.from_plain(plain["tokens"])
         return cls(**fields)
 
     @classmethod
@@ -201,8 +201,3 @@ class AttentionPattern(Result):
             layer_runs=(0,) * n_layers,
             causal=causal,
         )
-
-
-def _with_tuples(fields: dict[str, Any]) -> dict[str, Any]:
-    """JSON has no tuples."""
-    return {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}

@@ -53,6 +53,11 @@ class Provenance:
     note: str = ""
     """What else a reader must know, e.g. that attention was switched to eager."""
 
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> Provenance:
+        """Make one of what JSON gives."""
+        return cls(**with_tuples(plain))
+
 
 @dataclass(frozen=True)
 class Result:
@@ -128,3 +133,8 @@ def read_saved(path: str | Path) -> tuple[str, dict[str, np.ndarray], dict[str, 
             f"interpwidgets reads version {FORMAT_VERSION}. Upgrade interpwidgets."
         )
     return metadata["kind"], arrays, json.loads(metadata["fields"])
+
+
+def with_tuples(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return fields read from JSON, which has no tuples, with tuples for lists."""
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()}

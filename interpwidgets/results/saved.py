@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from interpwidgets.errors import ResultError
+from interpwidgets.results.activations import Activations
 from interpwidgets.results.attention import AttentionPattern
 from interpwidgets.results.base import Result, read_saved
 
-KINDS: dict[str, type[Result]] = {AttentionPattern.kind: AttentionPattern}
+KINDS: dict[str, type[Result]] = {kind.kind: kind for kind in (Activations, AttentionPattern)}
 
 
 def load_result(path: str | Path) -> Result:

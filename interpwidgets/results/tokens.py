@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from interpwidgets.errors import ResultError
 
@@ -34,6 +35,11 @@ class Tokens:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, list[Any]]) -> Tokens:
+        """Make them of what JSON gives."""
+        return cls(**{name: tuple(column) for name, column in plain.items()})
 
     @classmethod
     def of_text(cls, text: list[str] | tuple[str, ...]) -> Tokens:
