@@ -1,0 +1,108 @@
+// Generated from interpwidgets/widgets/contract.py, do not edit: python -m js.contract
+
+export type Bytes = DataView | Uint8Array | ArrayBuffer;
+
+export interface TokenInfo {
+	text: string;
+	special: boolean;
+	generated: boolean;
+}
+
+export interface Stamp {
+	model: string;
+	revision: string;
+	site: string;
+	dtype: string;
+	precision: string;
+	seed: string;
+	intervened: string;
+	note: string;
+}
+
+export interface WireTensor {
+	dtype: "float16" | "uint8";
+	shape: number[];
+	data?: Bytes;
+}
+
+export interface HeadDetail {
+	run: number;
+	layer: number;
+	head: number;
+	tensor: WireTensor;
+	packed: "triangle" | "full";
+	scale: number;
+}
+
+export interface AttentionPayload {
+	version: 1;
+	kind: "attention";
+	run: number;
+	tokens: TokenInfo[];
+	prompt_index: number;
+	prompt_count: number;
+	layers: number[];
+	heads: number[];
+	layer_runs: (number | null)[];
+	causal: boolean;
+	thumbs: WireTensor;
+	pooled: number;
+	scale: number;
+	precision: "float16" | "uint8";
+	nonfinite: number[][];
+	stamp: Stamp;
+	details: HeadDetail[];
+}
+
+export interface Status {
+	kind: "empty" | "live" | "running" | "stale" | "error";
+	message: string;
+	run: number;
+	can_rerun: boolean;
+	done: number;
+	total: number;
+}
+
+export interface Selection {
+	heads: [number, number][];
+	tokens: number[];
+	revision: number;
+}
+
+export interface Kept {
+	zoom: [number, number, number, number] | null;
+	panel_open: boolean;
+	table_open: boolean;
+}
+
+export interface HeadRequest {
+	id: string;
+	kind: "head";
+	run: number;
+	layer: number;
+	head: number;
+}
+
+export interface SelectRequest {
+	id: string;
+	kind: "select";
+	heads: [number, number][];
+	tokens: number[];
+}
+
+export interface PromptRequest {
+	id: string;
+	kind: "prompt";
+	index: number;
+}
+
+export interface RerunRequest {
+	id: string;
+	kind: "rerun";
+}
+
+export interface ReportRequest {
+	id: string;
+	kind: "report";
+	message: string;
+}

@@ -1,0 +1,261 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import attention from "../src/views/attention/index";
+import { detail, fakeModel, payload, status, traits } from "./fake";
+
+type Mount = typeof attention.render;
+
+const ends: (() => void)[] = [];
+
+function show(change: Record<string, unknown> = {}) {
+	const model = fakeModel(traits(change));
+	const el = document.createElement("div");
+	document.body.append(el);
+	const end = attention.render({ model: model.as(), el } as unknown as Parameters<Mount>[0]);
+	ends.push(end);
+	const get = (selector: string) => {
+		const found = el.querySelector<HTMLElement>(selector);
+		if (!found) throw new Error(`no ${selector}`);
+		return found;
+	};
+	const key = (selector: string, name: string) =>
+		get(selector).dispatchEvent(new KeyboardEvent("keydown", { key: name, bubbles: true }));
+	return { model, el, end, get, key, map: () => get("[data-map]") };
+}
+
+async function settle(): Promise<void> {
+	await vi.advanceTimersByTimeAsync(100);
+}
+
+function answer(
+	model: ReturnType<typeof fakeModel>,
+	kind: string,
+	body: object,
+	buffers: object[] = [],
+) {
+	model.emit("msg:custom", { id: model.last(kind)?.id, ok: true, ...body }, buffers);
+}
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => {
+	for (const end of ends.splice(0)) end();
+	vi.useRealTimers();
+	document.body.replaceChildren();
+});
+
+describe("AttentionView", () => {
+	it("draws a head that travels along", () => {
+		const { get, map, model } = show();
+		expect(get(".iw").dataset).toMatchObject({
+			iw: "attention",
+			run: "13",
+			t: "4",
+			status: "live",
+			painted: "1",
+		});
+		expect(map().dataset).toMatchObject({ head: "0.0", sum: "4.000" });
+		expect(get(".iw-sub").textContent).toBe("2 layers × 3 heads, 4 tokens");
+		expect(get(".iw-stamp").textContent).toBe("m r · pattern, uint8 · run 13");
+		expect(model.sent).toEqual([]);
+	});
+
+	it("asks for a head, shows that it loads, and draws the answer", async () => {
+		const { get, map, model } = show();
+		get('[data-cell="1.2"]').click();
+		await settle();
+		expect(model.last("head")).toMatchObject({ run: 13, layer: 1, head: 2 });
+		expect(model.last("select")).toMatchObject({ heads: [[1, 2]], tokens: [] });
+		expect(get(".iw-map").className).toContain("iw-busy");
+		expect(map().dataset.sum).toBeUndefined();
+		const { tensor, ...rest } = detail(1, 2, 4);
+		const { data, ...empty } = tensor;
+		answer(model, "head", { detail: { ...rest, tensor: empty } }, [data ?? {}]);
+		await settle();
+		expect(map().dataset).toMatchObject({ head: "1.2", sum: "4.000" });
+		expect(get(".iw-map").className).not.toContain("iw-busy");
+	});
+
+	it("says that it waits for the kernel", async () => {
+		const { get } = show();
+		get('[data-cell="1.2"]').click();
+		await vi.advanceTimersByTimeAsync(1_100);
+		expect(get(".iw-right .iw-h").textContent).toContain("waiting for the kernel");
+	});
+
+	it("ignores an answer of another run", async () => {
+		const { get, map, model } = show();
+		get('[data-cell="1.2"]').click();
+		await settle();
+		answer(model, "head", { detail: detail(1, 2, 4, 12) });
+		await settle();
+		expect(map().dataset.sum).toBeUndefined();
+	});
+
+	it("draws the new numbers of a payload that has the old run's number", async () => {
+		const { get, map, model } = show();
+		const other = detail(0, 0, 4);
+		const thin = { ...other.tensor, data: new Uint8Array(10).fill(127) };
+		model.change("payload", payload({ details: [{ ...other, tensor: thin }] }));
+		await settle();
+		expect(map().dataset.sum).toBe("5.000");
+		expect(get(".iw").dataset.run).toBe("13");
+	});
+
+	it("ignores an answer that was asked for under another payload", async () => {
+		const { get, map, model } = show();
+		get('[data-cell="1.2"]').click();
+		await settle();
+		const old = model.last("head")?.id;
+		model.change("payload", payload());
+		await settle();
+		expect(model.last("head")?.id).not.toBe(old);
+		model.emit("msg:custom", { id: old, ok: true, detail: detail(1, 2, 4) });
+		await settle();
+		expect(map().dataset.sum).toBeUndefined();
+	});
+
+	it("keeps head and panel when a new run comes", async () => {
+		const { get, map, model } = show({ selection: { heads: [[0, 1]], tokens: [2], revision: 3 } });
+		get(".iw-more").click();
+		model.change("payload", payload({ run: 14, details: [detail(0, 1, 4, 14)] }));
+		await settle();
+		expect(get(".iw").dataset.run).toBe("14");
+		expect(map().dataset).toMatchObject({ head: "0.1", sum: "4.000" });
+		expect(get(".iw-panel").hidden).toBe(false);
+		expect(model.get("kept")).toMatchObject({ panel_open: true });
+		expect(model.saves).toBe(1);
+	});
+
+	it("follows a selection made in Python", async () => {
+		const { map, model, get } = show();
+		model.change("selection", { heads: [[0, 0]], tokens: [1], revision: 5 });
+		await settle();
+		expect(get("[data-pos='1']").className).toContain("iw-query");
+		expect(map().dataset.head).toBe("0.0");
+	});
+
+	it("moves the query by keys and tells Python, not at every step", async () => {
+		const { key, model, get } = show();
+		for (let i = 0; i < 3; i++) key(".iw-strip", "ArrowLeft");
+		await settle();
+		expect(get("[data-pos='0']").className).toContain("iw-query");
+		const told = model.sent.filter(({ kind }) => kind === "select");
+		expect(told.map(({ tokens }) => tokens)).toEqual([[2], [0]]);
+	});
+
+	it("opens the row as a table on T and closes it on Escape", async () => {
+		const { key, el } = show();
+		key(".iw-map", "t");
+		await settle();
+		expect(el.querySelectorAll("tbody tr")).toHaveLength(4);
+		key(".iw-map", "Escape");
+		await settle();
+		expect(el.querySelector<HTMLElement>(".iw-table")?.hidden).toBe(true);
+	});
+
+	it("says in a page without a kernel which heads it holds", async () => {
+		const { get, model } = show();
+		get('[data-cell="1.2"]').click();
+		await settle();
+		const error = { code: "no-kernel", message: "" };
+		model.emit("msg:custom", { id: model.last("head")?.id, ok: false, error });
+		await settle();
+		expect(get(".iw-right .iw-h").textContent).toContain("This page holds L0 H0 in full");
+		expect(get(".iw-stamp").textContent).toContain("no kernel");
+	});
+
+	it("draws thumbnails that are every pair at once, and says how exact they are", async () => {
+		const data = new Uint8Array(96).fill(254);
+		const thumbs = { dtype: "uint8" as const, shape: [2, 3, 4, 4], data };
+		const { get, map, model } = show({ payload: payload({ details: [], pooled: 1, thumbs }) });
+		expect(get(".iw-map").className).not.toContain("iw-busy");
+		const error = { code: "no-kernel", message: "" };
+		model.emit("msg:custom", { id: model.last("head")?.id, ok: false, error });
+		await settle();
+		expect(map().dataset.sum).toBe("16.000");
+		expect(get(".iw-cap").textContent).toContain("±0.002");
+	});
+
+	it("says in the cell when a request fails", async () => {
+		const { get, model } = show({ status: { ...status, kind: "stale" } });
+		get("[data-act=rerun]").click();
+		const error = { code: "busy", message: "the model is in use" };
+		model.emit("msg:custom", { id: model.last("rerun")?.id, ok: false, error });
+		await settle();
+		expect(get(".iw-fail").textContent).toContain("rerun: the model is in use");
+	});
+
+	it.each([
+		["empty", "No run yet."],
+		["error", "✕ what went wrong"],
+	] as const)("says why there is no figure: %s", (kind, text) => {
+		const message = kind === "error" ? "what went wrong\nwhat to do\ntrace" : "";
+		const { get } = show({ payload: null, status: { ...status, kind, message } });
+		expect(get(".iw-block").textContent).toContain(text);
+		expect(get(".iw-figure").hidden).toBe(true);
+	});
+
+	it("offers another run of a stale view", () => {
+		const { get, model } = show({ status: { ...status, kind: "stale" } });
+		get("[data-act=rerun]").click();
+		expect(model.last("rerun")).toBeDefined();
+	});
+
+	it("says a failure in the cell, reports it, and recovers", async () => {
+		const { el, model } = show();
+		const thumbs = { dtype: "uint8" as const, shape: [2, 3, 2, 2], data: new Uint8Array(1) };
+		model.change("payload", payload({ run: 14, thumbs }));
+		expect(el.querySelector(".iw-fail")?.textContent).toContain("24 numbers came with 1 bytes");
+		expect(model.last("report")).toBeDefined();
+		model.change("payload", payload({ run: 15, details: [] }));
+		await settle();
+		expect(el.querySelector(".iw-fail")).toBeNull();
+	});
+
+	it("keeps hostile tokens as text", () => {
+		const tokens = ["<img src=x onerror=alert(1)>", "</script>", "", "\u200b"].map((text) => ({
+			...{ text, special: false, generated: false },
+		}));
+		const { el } = show({ payload: payload({ tokens }) });
+		expect(el.querySelector("img, script")).toBeNull();
+	});
+
+	it("hides static copies of itself while it lives", () => {
+		const { end } = show();
+		expect(document.head.textContent).toContain('[data-iw-view="v1"]');
+		end();
+		expect(document.head.textContent).not.toContain("v1");
+	});
+
+	it("leaves nothing behind", async () => {
+		const global = vi.spyOn(document, "addEventListener");
+		const { el, end, model, get } = show();
+		get('[data-cell="1.2"]').click();
+		await settle();
+		expect(model.listeners()).toBeGreaterThan(0);
+		end();
+		expect(model.listeners()).toBe(0);
+		expect(vi.getTimerCount()).toBe(0);
+		expect(el.childElementCount).toBe(0);
+		expect(global).not.toHaveBeenCalled();
+	});
+
+	it("has mounts of one model that do not disturb each other", async () => {
+		const model = fakeModel(traits());
+		const els = [document.createElement("div"), document.createElement("div")];
+		document.body.append(...els);
+		const mounts = els.map((el) =>
+			attention.render({ model: model.as(), el } as unknown as Parameters<Mount>[0]),
+		);
+		els[0]?.querySelector<HTMLElement>(".iw-more")?.click();
+		await settle();
+		expect(els.map((el) => el.querySelector<HTMLElement>(".iw-panel")?.hidden)).toEqual([
+			false,
+			true,
+		]);
+		mounts[0]?.();
+		ends.push(...mounts);
+		model.change("payload", payload({ run: 14 }));
+		await settle();
+		expect(els[1]?.querySelector<HTMLElement>(".iw")?.dataset.run).toBe("14");
+	});
+});
