@@ -1,0 +1,160 @@
+"""From a Result to a picture: tables by type of view, figure and other renderings.
+
+When it is imported in a notebook, a bare Result there shows itself as a view.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from interpwidgets.errors import ResultError
+from interpwidgets.export.view import view_page
+from interpwidgets.results.attention import AttentionPattern
+from interpwidgets.results.base import Result
+from interpwidgets.widgets.attention import AttentionView
+from interpwidgets.widgets.attention_circuitsvis import InlinePage, attention_circuitsvis
+from interpwidgets.widgets.attention_figure import Width, attention_figure
+from interpwidgets.widgets.base import View
+from interpwidgets.widgets.display import display_view
+from interpwidgets.widgets.placement import PLACES
+from interpwidgets.widgets.renderings import add_rendering
+
+VIEWS: dict[type[Result], type[View]] = {AttentionPattern: AttentionView}
+
+
+def view_class(result_type: type[Result]) -> type[View]:
+    """Return the class of view that draws a type of Result.
+
+    Args:
+        result_type: A subclass of Result.
+
+    Raises:
+        ResultError: There is none.
+    """
+    return _of_type(VIEWS, result_type, "view")
+
+
+def show(result: Result, *, key: str | None = None) -> View:
+    """Draw a Result, also one opened from disk.
+
+    Args:
+        result: What to draw.
+        key: Name that ties this view to the one it replaces; its cell by default.
+    """
+    kind = view_class(type(result))
+    view, place = PLACES.claim(kind, key)
+    if view is None:
+        view = kind()
+    PLACES.settle(place, view)
+    view.detach()
+    view.show((result,))
+    return view
+
+
+# ------------------------------------------------------------------- other renderings
+
+
+def _figure_of_attention(
+    view: AttentionView,
+    layer: int | None = None,
+    head: int | None = None,
+    *,
+    width: Width = "page",
+) -> Any:
+    result = _held(view)
+    chosen = view.chosen_head(result)
+    layer, head = (chosen[0] if layer is None else layer), (chosen[1] if head is None else head)
+    return attention_figure(result, layer, head, width=width)
+
+
+def _circuitsvis_of_attention(view: AttentionView, layer: int | None = None) -> InlinePage:
+    result = _held(view)
+    return attention_circuitsvis(
+        result, view.chosen_head(result)[0] if layer is None else layer
+    )
+
+
+def _held(view: AttentionView) -> AttentionPattern:
+    result = view.result
+    assert result is not None  # View asked already
+    return result
+
+
+FIGURES: dict[type[Result], Callable[..., Any]] = {AttentionPattern: _figure_of_attention}
+CIRCUITSVIS: dict[type[Result], Callable[..., InlinePage]] = {
+    AttentionPattern: _circuitsvis_of_attention
+}
+
+
+def figure(view: View, **which: Any) -> Any:
+    """Return a plotly figure of what a view shows.
+
+    Args:
+        view: A view with a Result.
+        which: As the figure of that type takes them; for attention ``layer``, ``head``
+            (the one drawn large by default) and ``width`` (``"column"``, ``"page"``,
+            ``"slide"``).
+
+    Raises:
+        ResultError: There is no figure of its type of Result.
+    """
+    return _of_type(FIGURES, type(view.result), "figure")(view, **which)
+
+
+def to_circuitsvis(view: View, **which: Any) -> InlinePage:
+    """Return the circuitsvis package's own drawing of what a view shows.
+
+    Args:
+        view: A view with a Result.
+        which: For attention ``layer`` (the chosen head's by default).
+
+    Raises:
+        ResultError: circuitsvis draws no such Result.
+    """
+    return _of_type(CIRCUITSVIS, type(view.result), "circuitsvis drawing")(view, **which)
+
+
+T = TypeVar("T")
+
+
+def _of_type(table: dict[type[Result], T], result_type: type, what: str) -> T:
+    if result_type not in table:
+        known = ", ".join(sorted(kind.__name__ for kind in table))
+        raise ResultError(f"there is no {what} of {result_type.__name__}; known: {known}.")
+    return table[result_type]
+
+
+add_rendering("figure", figure)
+add_rendering("to_circuitsvis", to_circuitsvis)
+add_rendering("to_html", view_page)
+
+
+# ------------------------------------------------------------------------ in a notebook
+
+
+def add_formatters(shell: Any) -> None:
+    """Make bare Results at the end of a cell show themselves as views.
+
+    Args:
+        shell: An IPython shell.
+    """
+    formatter = shell.display_formatter.ipython_display_formatter
+    for result_type in VIEWS:
+        formatter.for_type(result_type, _display)
+
+
+def _display(result: Result) -> None:
+    display_view(show(result))
+
+
+def _add_formatters_here() -> None:
+    # Without IPython there is nothing to add to, and no reason to load it.
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    if shell is not None:
+        add_formatters(shell)
+
+
+_add_formatters_here()

@@ -1,0 +1,274 @@
+"""What every view has: traits, requests from the browser, its place in a notebook.
+
+Knows nothing of models: a board feeds it.
+"""
+
+from __future__ import annotations
+
+import html
+import logging
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
+
+import anywidget
+import traitlets
+
+from interpwidgets.errors import InterpWidgetsError, MessageError, nearest
+from interpwidgets.selection import Selection
+from interpwidgets.widgets.contract import ReportRequest, RerunRequest
+from interpwidgets.widgets.display import display_view
+from interpwidgets.widgets.renderings import rendering
+from interpwidgets.widgets.schema import check_request
+from interpwidgets.widgets.static_form import Embed
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+logger = logging.getLogger(__name__)
+
+Answer = tuple[dict[str, Any], list[bytes]]
+EMPTY = "No run yet: trace a prompt on this board, and it shows here."
+
+
+@runtime_checkable
+class Feeder(Protocol):
+    """Who gives a view its runs: a board."""
+
+    def rerun(self, view: View) -> None:
+        """Queue a plain run of the last prompt."""
+
+    def release(self, view: View) -> None:
+        """Stop feeding the view."""
+
+
+def _selection_to_wire(selection: Selection, view: View) -> dict[str, Any]:
+    return selection.to_wire(view.selection_revision)
+
+
+class View(anywidget.AnyWidget):
+    """A live view of a Result. Make one with ``iw.<method>`` or ``board.<method>``."""
+
+    #: Request kind to (declared form, name of the method that answers).
+    requests: ClassVar[dict[str, tuple[type, str]]] = {
+        "rerun": (RerunRequest, "_answer_rerun"),
+        "report": (ReportRequest, "_answer_report"),
+    }
+    #: The name of the view's bundle.
+    bundle: ClassVar[str] = ""
+
+    view_id = traitlets.Unicode(read_only=True).tag(sync=True)
+    """Stable id; static copies of this view in a page carry it. Written by Python."""
+
+    payload = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
+    """What is drawn (docs/wire.md); None before the first run. Written by Python."""
+
+    status = traitlets.Dict().tag(sync=True)
+    """Whether the picture is live, running, stale or failed. Written by Python."""
+
+    selection = traitlets.Instance(Selection, args=()).tag(
+        sync=True, to_json=_selection_to_wire
+    )
+    """What is selected. Written by Python; the browser asks by message."""
+
+    kept = traitlets.Dict(
+        default_value={"zoom": None, "panel_open": False, "table_open": False}
+    ).tag(sync=True)
+    """Zoom and open panels, kept over re-runs. Written by the browser."""
+
+    def __init__(self, **traits: Any) -> None:
+        self.selection_revision = 0
+        self.results: tuple[Any, ...] = ()
+        self.embed: Embed = "compact"
+        self.feeder: Feeder | None = None
+        self.static_stale = False
+        super().__init__(**traits)
+        self.set_trait("view_id", uuid.uuid4().hex[:12])
+        self.set_status("empty", EMPTY)
+        self.on_msg(self._on_message)
+
+    # ------------------------------------------------------------------ what it shows
+
+    @property
+    def result(self) -> Any:
+        """The Result on screen; None before the first run."""
+        return self.results[0] if self.results else None
+
+    def to_frame(self, **which: Any) -> pd.DataFrame:
+        """Return the Result as a tidy table; arguments as of the Result's own."""
+        frame: pd.DataFrame = self._need_result().to_frame(**which)
+        return frame
+
+    def save(self, path: str | Path) -> Path:
+        """Save the Result; open it with ``iw.load_result``."""
+        path = self._need_result().save(path)
+        return Path(path)
+
+    def to_html(self, path: str | Path | None = None, *, embed: Embed = "compact") -> Any:
+        """Make one HTML page of this view that works with no kernel and no network.
+
+        Args:
+            path: Where to write it; prints one line of what the page holds.
+            embed: ``"compact"`` holds the chosen heads in full and the others as the
+                thumbnails are, ``"full"`` all of them, ``"none"`` a picture and a table.
+
+        Returns:
+            The path, or the page's text when no path was given.
+        """
+        return rendering("to_html")(self, path, embed)
+
+    def figure(self, **which: Any) -> Any:
+        """Return a plotly figure of the Result; arguments as of ``show.figure``."""
+        self._need_result()
+        return rendering("figure")(self, **which)
+
+    def to_circuitsvis(self, **which: Any) -> Any:
+        """Return the circuitsvis package's own drawing; see ``show.to_circuitsvis``."""
+        self._need_result()
+        return rendering("to_circuitsvis")(self, **which)
+
+    def _need_result(self) -> Any:
+        if self.result is None:
+            raise InterpWidgetsError(f"this view has no numbers yet. {EMPTY}")
+        return self.result
+
+    def show(self, results: tuple[Any, ...]) -> None:
+        """Draw new Results, one per prompt, in place of the old ones."""
+        raise NotImplementedError
+
+    def show_failure(self, run: int | None, what: str) -> None:
+        """Keep the last good picture and say that a later run failed.
+
+        Args:
+            run: The number of the run that failed; None if it never began.
+            what: How, in words.
+        """
+        name = "a run" if run is None else f"run {run}"
+        if self.result is None:
+            self.set_status("error", f"{name} failed: {what}")
+        else:
+            last = self.result.provenance.run
+            self.set_status("stale", f"{name} failed ({what}); this is run {last}")
+
+    def attach(self, feeder: Feeder) -> None:
+        """Be fed by a board from now on, and no more by the one before."""
+        if self.feeder is not feeder:
+            self.detach()
+        self.feeder = feeder
+
+    def detach(self) -> None:
+        """Keep the picture and hear of no more runs."""
+        if self.feeder is not None:
+            feeder, self.feeder = self.feeder, None
+            feeder.release(self)
+            self.status = {**self.status, "can_rerun": False}
+
+    def set_status(
+        self,
+        kind: Literal["empty", "live", "running", "stale", "error"],
+        message: str = "",
+        *,
+        done: int = 0,
+        total: int = 0,
+    ) -> None:
+        """Say what state the picture is in.
+
+        Args:
+            kind: The state.
+            message: One sentence for the person.
+            done: Steps done of a running job.
+            total: Steps in all; 0 when unknown.
+        """
+        self.status = {
+            "kind": kind,
+            "message": message,
+            "run": 0 if self.result is None else self.result.provenance.run,
+            "can_rerun": self.feeder is not None,
+            "done": done,
+            "total": total,
+        }
+
+    @traitlets.observe("payload", "status", "selection", "kept")
+    def _outdate_static_copy(self, _: Any) -> None:
+        self.static_stale = True
+
+    def complete_selection(self, selection: Selection) -> Selection:
+        """Return a selection with what this view knows filled in, or refuse it."""
+        return selection
+
+    @traitlets.validate("selection")
+    def _check_selection(self, proposal: Any) -> Selection:
+        self.selection_revision += 1
+        return self.complete_selection(proposal["value"])
+
+    def summary(self) -> str:
+        """Return one line of text for where nothing can be drawn."""
+        state = self.status.get("message") or self.status.get("kind", "empty")
+        return f"{type(self).__name__}: {state}"
+
+    def __repr__(self) -> str:
+        # ipywidgets would write out every trait, the payload's bytes included.
+        return f"<{type(self).__name__}: {self.summary()}>"
+
+    def static_html(self) -> str:
+        """Return the same numbers as plain HTML; every text in it escaped."""
+        return f"<p>{html.escape(self.summary())}</p>"
+
+    def traits_to_embed(self, embed: Embed) -> dict[str, Any]:  # noqa: ARG002
+        """Return the trait values of a copy of this view that has no kernel.
+
+        Args:
+            embed: How much of the numbers it holds.
+        """
+        return {
+            "view_id": self.view_id,
+            "payload": self.payload,
+            "status": {**self.status, "can_rerun": False},
+            "selection": self.selection.to_wire(self.selection_revision),
+            "kept": self.kept,
+        }
+
+    # ------------------------------------------------------------------------ messages
+
+    def _on_message(self, _: Any, content: Any, __: list[bytes]) -> None:
+        request_id = content.get("id") if isinstance(content, dict) else None
+        try:
+            answer, buffers = self._answer(content)
+        except InterpWidgetsError as error:
+            code = getattr(error, "code", type(error).__name__)
+            self._send_error(request_id, code, str(error))
+        except Exception as error:
+            # The one catch-all: a handler's failure must reach the page, not vanish
+            # in a kernel thread.
+            logger.exception("a request from the browser failed")
+            self._send_error(request_id, "internal", f"{type(error).__name__}: {error}")
+        else:
+            self.send({"id": request_id, "ok": True, **answer}, buffers)
+
+    def _answer(self, content: Any) -> Answer:
+        kind = content.get("kind") if isinstance(content, dict) else None
+        if not isinstance(kind, str) or kind not in self.requests:
+            raise MessageError(
+                f"there is no request {kind!r:.40}. {nearest(str(kind), self.requests)}"
+            )
+        declared, name = self.requests[kind]
+        answer: Answer = getattr(self, name)(check_request(content, declared))
+        return answer
+
+    def _send_error(self, request_id: Any, code: str, message: str) -> None:
+        self.send({"id": request_id, "ok": False, "error": {"code": code, "message": message}})
+
+    def _answer_rerun(self, _: dict[str, Any]) -> Answer:
+        if self.feeder is None:
+            raise MessageError("this view has nothing to run again; run its cell.")
+        self.feeder.rerun(self)
+        return {}, []
+
+    def _answer_report(self, request: dict[str, Any]) -> Answer:
+        logger.error("view %s failed in the page: %.500s", self.view_id, request["message"])
+        return {}, []
+
+    # ------------------------------------------------------------------------- display
+
+    def _ipython_display_(self) -> None:
+        display_view(self)

@@ -1,0 +1,117 @@
+"""What travels between Python and the browser, as types.
+
+``docs/wire.md`` says what each field means. ``js/src/contract.gen.ts`` is generated from
+this file by ``python -m js.contract``; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NotRequired, TypedDict
+
+#: A binary buffer: DataView in most hosts, Uint8Array in some.
+Bytes = bytes
+
+
+class TokenInfo(TypedDict):
+    text: str
+    special: bool
+    generated: bool
+
+
+class Stamp(TypedDict):
+    model: str
+    revision: str
+    site: str
+    dtype: str
+    precision: str
+    seed: str
+    intervened: str
+    note: str
+
+
+class WireTensor(TypedDict):
+    dtype: Literal["float16", "uint8"]
+    shape: list[int]
+    data: NotRequired[Bytes]
+
+
+class HeadDetail(TypedDict):
+    run: int
+    layer: int
+    head: int
+    tensor: WireTensor
+    packed: Literal["triangle", "full"]
+    scale: float
+
+
+class AttentionPayload(TypedDict):
+    version: Literal[1]
+    kind: Literal["attention"]
+    run: int
+    tokens: list[TokenInfo]
+    prompt_index: int
+    prompt_count: int
+    layers: list[int]
+    heads: list[int]
+    layer_runs: list[int | None]
+    causal: bool
+    thumbs: WireTensor
+    pooled: int
+    scale: float
+    precision: Literal["float16", "uint8"]
+    nonfinite: list[list[int]]
+    stamp: Stamp
+    details: list[HeadDetail]
+
+
+class Status(TypedDict):
+    kind: Literal["empty", "live", "running", "stale", "error"]
+    message: str
+    run: int
+    can_rerun: bool
+    done: int
+    total: int
+
+
+class Selection(TypedDict):
+    heads: list[tuple[int, int]]
+    tokens: list[int]
+    revision: int
+
+
+class Kept(TypedDict):
+    zoom: tuple[float, float, float, float] | None
+    panel_open: bool
+    table_open: bool
+
+
+class HeadRequest(TypedDict):
+    id: str
+    kind: Literal["head"]
+    run: int
+    layer: int
+    head: int
+
+
+class SelectRequest(TypedDict):
+    id: str
+    kind: Literal["select"]
+    heads: list[tuple[int, int]]
+    tokens: list[int]
+
+
+class PromptRequest(TypedDict):
+    id: str
+    kind: Literal["prompt"]
+    index: int
+
+
+class RerunRequest(TypedDict):
+    id: str
+    kind: Literal["rerun"]
+
+
+class ReportRequest(TypedDict):
+    id: str
+    kind: Literal["report"]
+    message: str
