@@ -16,6 +16,7 @@ class _Turn:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.owner: int | None = None
+        self.n_runs = 0
 
 
 _TURNS: weakref.WeakKeyDictionary[torch.nn.Module, _Turn] = weakref.WeakKeyDictionary()
@@ -23,11 +24,14 @@ _TURNS_LOCK = threading.Lock()
 
 
 @contextlib.contextmanager
-def exclusive(module: torch.nn.Module) -> Iterator[None]:
+def exclusive(module: torch.nn.Module) -> Iterator[int]:
     """Hold a model for one trace; other threads wait their turn.
 
     Args:
         module: The model's root module.
+
+    Yields:
+        The number of this run of the model, from 1.
 
     Raises:
         TraceError: This thread is inside a trace of the same model already, which would
@@ -43,7 +47,8 @@ def exclusive(module: torch.nn.Module) -> Iterator[None]:
         )
     with turn.lock:
         turn.owner = threading.get_ident()
+        turn.n_runs += 1
         try:
-            yield
+            yield turn.n_runs
         finally:
             turn.owner = None

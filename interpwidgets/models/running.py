@@ -31,7 +31,6 @@ class Run:
     adapter: Adapter
     tokenizer: Any | None
     dtype: str
-    number: int
     reader: int = 0
     """Which method's reads ``visits`` gives."""
 
@@ -58,7 +57,7 @@ class Run:
             tokenizer=self.adapter.tokenizer,
             dtype=self.dtype,
             sites=sites,
-            run=self.number,
+            run=self.capture.number,
             intervened=tuple(self.capture.intervened),
             note=self.capture.note,
         )
@@ -118,10 +117,10 @@ class MethodReader:
     def deliver(self, capture: Capture) -> None:
         """Ignore the end: who called ``forward`` has the capture."""
 
-    def run_of(self, capture: Capture, number: int = 0, reader: int = 0) -> Run:
+    def run_of(self, capture: Capture, reader: int = 0) -> Run:
         """Return a capture with the model's names, for the method of that index."""
         tokenizer = getattr(self.model, "tokenizer", None)
-        return Run(capture, self.adapter, tokenizer, dtype_of(self.model), number, reader)
+        return Run(capture, self.adapter, tokenizer, dtype_of(self.model), reader)
 
 
 def run_method(model: Any, prompt: Any, method: Method[R_co]) -> R_co:

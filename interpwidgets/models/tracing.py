@@ -90,8 +90,8 @@ class ReadBackend(Backend):
 
 def _run_with_reads(model: Envoy, reader: Reader, run: Callable[[], None]) -> Capture:
     module, adapter = module_of(model), adapter_of(model)
-    capture = Capture()
-    with exclusive(module):
+    with exclusive(module) as number:
+        capture = Capture(number)
         reads = reader.reads()
         observer = _Observer(model, adapter, reader, reads, capture)
         worker = _ReadWorker(observer, capture)

@@ -25,11 +25,9 @@ class Building(MethodReader):
     def __init__(self, model: Any) -> None:
         super().__init__(model, [AttentionMethod()])
         self.results: tuple[Any, ...] = ()
-        self.number = 0
 
     def deliver(self, capture: Any) -> None:
-        self.number += 1
-        self.results = self.methods[0].build(self.run_of(capture, self.number), self.results)
+        self.results = self.methods[0].build(self.run_of(capture), self.results)
 
 
 def hooked_patterns(module: torch.nn.Module, ids: torch.Tensor) -> list[torch.Tensor]:

@@ -103,5 +103,5 @@ def test_an_unknown_architecture_says_which_are_known() -> None:
         vocab_size=9,
     )
     model = iw.wrap(GPTNeoXForCausalLM(config))
-    with pytest.raises(ModelError, match="'gpt_neox' are not known; known are gpt2, .*llama"):
+    with pytest.raises(ModelError, match=r"'gpt_neox' are not known; known are gpt2, .*llama"):
         iw.describe(model)

@@ -1,0 +1,63 @@
+"""Interpretability widgets for notebooks: look inside a model, and change what you find.
+
+Public names load lazily, so that ``import interpwidgets`` costs no torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import types
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from interpwidgets import errors as errors
+    from interpwidgets.board.calls import attention as attention
+    from interpwidgets.board.session import Board as Board
+    from interpwidgets.export import export as export
+    from interpwidgets.methods.activations import activations as activations
+    from interpwidgets.models.description import describe as describe
+    from interpwidgets.models.loading import load as load
+    from interpwidgets.models.loading import wrap as wrap
+    from interpwidgets.results.saved import load_result as load_result
+    from interpwidgets.show import show as show
+
+__version__ = "0.1.0"
+
+_WHERE = {
+    "Board": "board.session",
+    "activations": "methods.activations",
+    "attention": "board.calls",
+    "describe": "models.description",
+    "export": "export",
+    "load": "models.loading",
+    "load_result": "results.saved",
+    "show": "show",
+    "wrap": "models.loading",
+}
+
+__all__ = ["__version__", "errors", *_WHERE]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name == "errors":
+        return importlib.import_module("interpwidgets.errors")
+    if name not in _WHERE:
+        raise AttributeError(f"module 'interpwidgets' has no attribute {name!r}")
+    module = importlib.import_module(f"interpwidgets.{_WHERE[name]}")
+    return getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+class _Package(types.ModuleType):
+    """Keeps ``iw.show`` the function once the module of that name is imported."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _WHERE and isinstance(value, types.ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

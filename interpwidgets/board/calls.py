@@ -1,0 +1,48 @@
+"""One call, one view: ``iw.<method>(model, prompt)``. Its board is its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from interpwidgets.board.session import Board
+from interpwidgets.methods.attention import MAX_BYTES
+from interpwidgets.widgets.base import View
+
+
+def attention(
+    model: Any,
+    prompt: Any,
+    *,
+    layers: Sequence[int] | None = None,
+    heads: Sequence[int] | None = None,
+    max_bytes: int = MAX_BYTES,
+    key: str | None = None,
+) -> View:
+    """Draw every head's attention pattern; run the cell again to update in place.
+
+    Args:
+        model: An nnsight or a Hugging Face model.
+        prompt: Text, or token ids.
+        layers: Layers to read; all by default.
+        heads: Heads to keep of each; all by default.
+        max_bytes: Refuse to keep more than this.
+        key: Name that ties this view to the one it replaces; its cell by default.
+
+    Returns:
+        A view; ``.result`` is the ``AttentionPattern``, ``.selection`` what was clicked.
+
+    Raises:
+        PromptError: The prompt is empty or longer than the model's context.
+        ReadTooLargeError: More than ``max_bytes`` would be kept.
+
+    Example:
+        >>> import interpwidgets as iw
+        >>> view = iw.attention(iw.load("lil-attn-2l"), [1, 5, 6, 5])
+        >>> view.result.weights(1, 0).shape
+        (4, 4)
+    """
+    board = Board(model)
+    view = board.attention(layers=layers, heads=heads, max_bytes=max_bytes, key=key)
+    board.run(prompt)
+    return view

@@ -1,0 +1,243 @@
+"""The board: runs of one model, every view on it fed by the same forward."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from interpwidgets.board.worker import worker_of
+from interpwidgets.errors import PromptError, TraceError
+from interpwidgets.methods.attention import MAX_BYTES, AttentionMethod
+from interpwidgets.models.adapter import Model
+from interpwidgets.models.capture import Capture, Read
+from interpwidgets.models.cell_source import find_timed_source
+from interpwidgets.models.loading import ready
+from interpwidgets.models.prompts import check_prompt
+from interpwidgets.models.running import Method, MethodReader
+from interpwidgets.models.tracing import ReadBackend, forward
+from interpwidgets.results.base import Result
+from interpwidgets.show import view_class
+from interpwidgets.widgets.base import View
+from interpwidgets.widgets.placement import PLACES
+
+#: Seconds between two pictures while a generation goes on.
+PROGRESS_INTERVAL = 0.2
+
+
+class Board:
+    """Several views of one model, fed by one forward.
+
+    Example:
+        >>> import interpwidgets as iw
+        >>> board = iw.Board(iw.load("lil-attn-2l"))
+        >>> view = board.attention()
+        >>> board.run([1, 5, 6, 5])
+        >>> view.result.pattern.shape
+        (2, 4, 4, 4)
+    """
+
+    def __init__(self, model: Any) -> None:
+        """Make a board.
+
+        Args:
+            model: An nnsight or a Hugging Face model.
+        """
+        self.model: Model = ready(model)
+        #: Number of the last run, counted on the model; 0 before the first.
+        self.run_number = 0
+        self._slots: list[_Slot] = []
+        self._last_prompt: Any = None
+        self._lock = threading.RLock()
+
+    # --------------------------------------------------------------------------- views
+
+    def attention(
+        self,
+        *,
+        layers: Sequence[int] | None = None,
+        heads: Sequence[int] | None = None,
+        max_bytes: int = MAX_BYTES,
+        key: str | None = None,
+    ) -> View:
+        """Return a view of the attention patterns of every run from now on.
+
+        Args:
+            layers: Layers to read; all by default.
+            heads: Heads to keep of each; all by default.
+            max_bytes: Refuse to keep more than this.
+            key: Name that ties this view to the one it replaces; its cell by default.
+        """
+        return self.add(AttentionMethod(layers, heads, max_bytes), key=key)
+
+    def add(self, method: Method[Any], *, key: str | None = None) -> View:
+        """Return a view of what a method makes of every run from now on.
+
+        A cell that runs again gets the view that it made before.
+
+        Args:
+            method: What to look at.
+            key: Name of the view; its cell and its order in it by default.
+        """
+        method.reads(MethodReader(self.model, []).adapter)  # refuse bad arguments here
+        kind = view_class(method.result_type)
+        view, place = PLACES.claim(kind, key)
+        if view is None:
+            view = kind()
+        PLACES.settle(place, view)
+        view.attach(self)
+        with self._lock:
+            self._slots = [slot for slot in self._slots if slot.view is not view]
+            self._slots.append(_Slot(method, view))
+        return view
+
+    def release(self, view: View) -> None:
+        """Stop feeding a view; it keeps its picture."""
+        worker_of(self.model).drop(view.view_id)
+        with self._lock:
+            self._slots = [slot for slot in self._slots if slot.view is not view]
+
+    def close(self) -> None:
+        """Let go of every view: they keep their last picture and hear of no more runs."""
+        for slot in list(self._slots):
+            slot.view.detach()
+
+    # ---------------------------------------------------------------------------- runs
+
+    def trace(self, *inputs: Any, **kwargs: Any) -> Any:
+        """Open an nnsight trace whose run every view of this board shows.
+
+        The block is plain nnsight: one forward, its edits are in what the views show,
+        its ``.save()``d names arrive as ever.
+
+        Args:
+            inputs: A prompt, as ``model.trace`` takes it; none with ``tracer.invoke``.
+            kwargs: As ``model.trace`` takes them.
+
+        Raises:
+            PromptError: The prompt is empty.
+        """
+        return self._open(sys._getframe(1), inputs, kwargs)
+
+    def generate(self, *inputs: Any, **kwargs: Any) -> Any:
+        """Open an nnsight trace of a generation; patterns of new positions as they come.
+
+        Args:
+            inputs: A prompt.
+            kwargs: As ``model.generate`` takes them, e.g. ``max_new_tokens``.
+        """
+        if kwargs.get("num_beams", 1) != 1:
+            raise TraceError(
+                "beam search moves prompts between rows, so positions could not be told "
+                "apart; use num_beams=1."
+            )
+        return self._open(sys._getframe(1), inputs, {**kwargs, "fn": self.model.generate})
+
+    def _open(self, frame: Any, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if "backend" in kwargs:
+            raise TraceError(
+                "a board's trace has its own backend; use model.trace for another."
+            )
+        find_timed_source(frame)
+        self._check(inputs)
+        reader = _BoardReader(self, inputs)
+        return self.model.trace(*inputs, backend=ReadBackend(reader), **kwargs)
+
+    def run(self, prompt: Any) -> None:
+        """Run the model on a prompt without changing anything.
+
+        Args:
+            prompt: Text or token ids.
+        """
+        self._check((prompt,))
+        forward(self.model, prompt, _BoardReader(self, (prompt,)))
+
+    def _check(self, inputs: tuple[Any, ...]) -> None:
+        adapter = MethodReader(self.model, []).adapter
+        for prompt in inputs:
+            check_prompt(prompt, adapter, getattr(self.model, "tokenizer", None))
+
+    def rerun(self, view: View) -> None:
+        """Queue a plain run of the last prompt, asked for from a view.
+
+        Args:
+            view: Who asks; its last request wins.
+        """
+        prompt = self._last_prompt
+        if prompt is None:
+            raise PromptError("this board has not run a single prompt yet; run its cell.")
+        view.set_status("running", "waiting for its turn on the model")
+
+        def job() -> None:
+            try:
+                self.run(prompt)
+            except Exception as error:
+                # Not in a cell: the view is where the person sees it. A run that began
+                # has said so itself.
+                if view.status["kind"] == "running":
+                    view.show_failure(None, f"{type(error).__name__}: {error}")
+
+        worker_of(self.model).submit(view.view_id, job)
+
+
+class _Slot:
+    """A method and the view that shows what it makes."""
+
+    def __init__(self, method: Method[Any], view: View) -> None:
+        self.method = method
+        self.view = view
+        self.results: tuple[Result, ...] = ()
+
+
+class _BoardReader(MethodReader):
+    """One run of a board: reads for all its views, and feeds them."""
+
+    def __init__(self, board: Board, inputs: tuple[Any, ...]) -> None:
+        self._slots = list(board._slots)
+        super().__init__(board.model, [slot.method for slot in self._slots])
+        self._board = board
+        self._inputs = inputs
+        self._shown_at = 0.0
+
+    def reads(self) -> list[Read]:
+        """Begin."""
+        self._shown_at = time.monotonic()
+        return super().reads()
+
+    def progress(self, capture: Capture) -> None:
+        """Show what a generation has so far, now and then."""
+        if time.monotonic() - self._shown_at < PROGRESS_INTERVAL:
+            return
+        self._show(capture)
+        n_new = capture.n_tokens - capture.n_prompt_tokens
+        for slot in self._slots:
+            slot.view.set_status("running", f"{n_new} tokens generated", done=n_new)
+        self._shown_at = time.monotonic()
+
+    def deliver(self, capture: Capture) -> None:
+        """Show the finished run, or say on the last good picture why there is none."""
+        self._board.run_number = capture.number
+        failed = capture.error or capture.read_error
+        if failed is not None:
+            self._show_failure(capture.number, failed)
+            return
+        if len(self._inputs) == 1:
+            self._board._last_prompt = self._inputs[0]
+        self._show(capture)
+
+    def _show(self, capture: Capture) -> None:
+        for index, slot in enumerate(self._slots):
+            run = self.run_of(capture, index)
+            slot.results = slot.method.build(run, slot.results)
+            slot.view.show(slot.results)
+
+    def _show_failure(self, run: int, error: BaseException) -> None:
+        what = (
+            "interrupted"
+            if isinstance(error, KeyboardInterrupt)
+            else f"{type(error).__name__}: {error}"
+        )
+        for slot in self._slots:
+            slot.view.show_failure(run, what)
