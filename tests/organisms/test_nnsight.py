@@ -45,6 +45,6 @@ def test_generate_continues_the_block(traced, tokenizer):
 
 
 def test_unknown_word_is_said_through_nnsight_too(traced):
-    with pytest.raises(UnknownWordError, match="'zebr' at word 2"):  # noqa: SIM117
+    with pytest.raises(UnknownWordError, match="'zebr' at word 2"):
         with traced.trace("apple zebr"):
             traced.lm_head.output.save()

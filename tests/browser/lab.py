@@ -1,0 +1,365 @@
+"""A real JupyterLab and a real Chromium: a server, a page, and a notebook on it.
+
+Knows nothing of what the notebooks show.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from playwright.sync_api import Locator, Page, expect, sync_playwright
+
+START_SECONDS = 90
+WAIT_MS = 30_000
+KERNELSPEC = {"name": "python3", "display_name": "Python 3", "language": "python"}
+SETTINGS = {
+    "notification.jupyterlab-settings": {
+        "fetchNews": "false",
+        "checkForUpdates": False,
+        "doNotDisturbMode": True,
+    }
+}
+
+# A proxy that nobody listens on: what is not on this machine cannot be reached. Unlike
+# Playwright's routes this leaves the browser's cache on, so that Lab loads quickly.
+BROWSER_ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--proxy-server=127.0.0.1:9",
+]
+ON_THIS_MACHINE = re.compile(r"^((https?|ws)://127\.0\.0\.1[:/]|data:|blob:|about:)")
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running JupyterLab."""
+
+    url: str
+    token: str
+    folder: Path
+    """Where its notebooks are."""
+
+    def ask(self, method: str, path: str, body: object = None) -> Any:
+        """Call its REST API."""
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Authorization": f"token {self.token}"}
+        request = urllib.request.Request(
+            f"{self.url}/api/{path}", data=data, headers=headers, method=method
+        )
+        with urllib.request.urlopen(request, timeout=WAIT_MS / 1000) as answer:
+            return json.loads(answer.read() or "null")
+
+    def shut_down(self, notebook: str) -> None:
+        """End the kernel of a notebook, as the menu does."""
+        for session in self.ask("GET", "sessions"):
+            if session["path"] == notebook:
+                self.ask("DELETE", f"sessions/{session['id']}")
+
+
+@contextmanager
+def running_lab(folder: Path) -> Iterator[Server]:
+    """Start a JupyterLab that shares nothing with the user's own, and end it."""
+    for name, values in SETTINGS.items():
+        path = folder / "settings" / "@jupyterlab" / "apputils-extension" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(values))
+    server = Server(f"http://127.0.0.1:{_free_port()}", secrets.token_hex(8), folder / "nb")
+    server.folder.mkdir()
+    with (folder / "lab.log").open("w") as log:
+        process = subprocess.Popen(
+            _lab_command(server),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=_lab_environment(folder),
+            start_new_session=True,
+        )
+        try:
+            _wait_for(server, process, folder / "lab.log")
+            yield server
+        finally:
+            _end_group(process)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _lab_command(server: Server) -> list[str]:
+    options = {
+        "ServerApp.ip": "127.0.0.1",
+        "ServerApp.port": server.url.rpartition(":")[2],
+        "ServerApp.port_retries": "0",
+        "ServerApp.root_dir": str(server.folder),
+        "ServerApp.allow_root": "True",
+        "ServerApp.open_browser": "False",
+        "IdentityProvider.token": server.token,
+        "LabApp.expose_app_in_browser": "True",
+        "LabApp.extension_manager": "readonly",
+        "LabApp.news_url": "",
+        "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+    }
+    return [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        *(f"--{key}={value}" for key, value in options.items()),
+    ]
+
+
+def _lab_environment(folder: Path) -> dict[str, str]:
+    own = {
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_DATA_DIR": "data",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+        "IPYTHONDIR": "ipython",
+    }
+    return {**os.environ, **{name: str(folder / part) for name, part in own.items()}}
+
+
+def _wait_for(server: Server, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            server.ask("GET", "status")
+            return
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            time.sleep(0.1)
+    raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()[-2000:]}")
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """End the server with its kernels; by force what does not want to."""
+    for number, patience in ((signal.SIGTERM, 15), (signal.SIGKILL, 5)):
+        try:
+            os.killpg(process.pid, number)
+            process.wait(patience)
+        except ProcessLookupError:
+            return
+        except subprocess.TimeoutExpired:
+            continue
+
+
+@dataclass
+class Browser:
+    """A Chromium with one page, and what went wrong in it."""
+
+    page: Page
+    console_errors: list[str] = field(default_factory=list)
+    outside: list[str] = field(default_factory=list)
+    """Addresses beyond this machine that the page asked for."""
+
+    def watch(self) -> None:
+        """Begin to write down errors and requests."""
+        self.page.on("console", self._on_console)
+        self.page.on("pageerror", lambda error: self.console_errors.append(str(error)))
+        self.page.on("websocket", lambda socket: self._on_address(socket.url))
+        self.page.context.on("request", lambda request: self._on_address(request.url))
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self.console_errors.clear()
+        self.outside.clear()
+
+    def check(self) -> None:
+        """Fail on an error in the console, or a request beyond this machine."""
+        assert not self.console_errors, self.console_errors
+        assert not self.outside, f"the page asked for {self.outside}"
+
+    def _on_console(self, message: Any) -> None:
+        if message.type == "error":
+            self.console_errors.append(f"{message.text} ({message.location['url']})")
+
+    def _on_address(self, url: str) -> None:
+        if not ON_THIS_MACHINE.match(url):
+            self.outside.append(url)
+
+
+@contextmanager
+def running_browser(chromium: str, folder: Path) -> Iterator[Browser]:
+    """Start Chromium with a profile of its own, and end it."""
+    with sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(
+            str(folder / "profile"),
+            executable_path=chromium,
+            headless=True,
+            args=BROWSER_ARGUMENTS,
+            viewport={"width": 1280, "height": 900},
+        )
+        context.set_default_timeout(WAIT_MS)
+        expect.set_options(timeout=WAIT_MS / 2)
+        try:
+            browser = Browser(context.pages[0] if context.pages else context.new_page())
+            browser.watch()
+            yield browser
+        finally:
+            context.close()
+
+
+_CONNECTED = """() => window.jupyterapp?.shell?.currentWidget?.sessionContext
+    ?.session?.kernel?.connectionStatus === 'connected'"""
+_READY = """async () => {
+    const { sessionContext } = window.jupyterapp.shell.currentWidget;
+    await sessionContext.ready;
+    await sessionContext.session.kernel.info;
+}"""
+_IDLE = """() => window.jupyterapp.shell.currentWidget.sessionContext
+    .session?.kernel?.status === 'idle'"""
+# Awaited in the page the promise would block it: a flag says when the cell is through.
+_RUN = """(index) => {
+    const { commands, shell } = window.jupyterapp;
+    const notebook = shell.currentWidget.content;
+    notebook.activeCellIndex = index;
+    notebook.deselectAll();
+    const runs = (window.notebookRuns ??= []);
+    const run = runs.push(null) - 1;
+    const end = (how) => { runs[run] = how; };
+    commands.execute('notebook:run-cell')
+        .then((ok) => end(ok ? 'ok' : 'error'), () => end('error'));
+    return run;
+}"""
+_SET_SOURCE = """([index, text]) => window.jupyterapp.shell.currentWidget.content
+    .widgets[index].model.sharedModel.setSource(text)"""
+_QUIETLY = """(code) => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel
+    .requestExecute({ code, silent: true, store_history: false }).done
+    .then((reply) => reply.content.status)"""
+
+
+class Notebook:
+    """A notebook open in JupyterLab, driven through Lab's own commands."""
+
+    def __init__(self, server: Server, browser: Browser) -> None:
+        self.server = server
+        self.browser = browser
+        self.page = browser.page
+        self.name = ""
+
+    # --------------------------------------------------------------------- the document
+
+    def open(self, cells: Sequence[str], *, kernel: str | None = None) -> None:
+        """Write a new notebook and open it; on a kernel that runs already, if given."""
+        self.name = f"{secrets.token_hex(4)}.ipynb"
+        document = nbformat.v4.new_notebook(metadata={"kernelspec": KERNELSPEC})
+        document.cells = [nbformat.v4.new_code_cell(cell) for cell in cells]
+        nbformat.write(document, self.path)
+        if kernel is not None:
+            session = {"path": self.name, "name": self.name, "type": "notebook"}
+            self.server.ask("POST", "sessions", {**session, "kernel": {"id": kernel}})
+        self.reopen()
+
+    def reopen(self) -> None:
+        """Load the notebook from disk into a fresh page."""
+        self.browser.forget()
+        page, server = self.page, self.server
+        page.goto(f"{server.url}/doc/tree/{self.name}?reset&token={server.token}")
+        page.locator(".jp-NotebookPanel").wait_for()
+        self.wait_ready()
+
+    @property
+    def path(self) -> Path:
+        """The file on disk."""
+        return self.server.folder / self.name
+
+    def save(self) -> dict[str, Any]:
+        """Save as the menu does; return what is on disk then."""
+        self.command("docmanager:save", wait=True)
+        return dict(json.loads(self.path.read_text()))
+
+    def command(self, name: str, args: object = None, *, wait: bool = False) -> None:
+        """Execute one of Lab's commands."""
+        void = "" if wait else "void "
+        call = "window.jupyterapp.commands.execute(name, args)"
+        self.page.evaluate(f"([name, args]) => {void}{call}", [name, args or {}])
+
+    def theme(self, *, dark: bool) -> None:
+        """Switch Lab's theme, and wait until its colours have come."""
+        theme = "JupyterLab Dark" if dark else "JupyterLab Light"
+        self.command("apputils:change-theme", {"theme": theme}, wait=True)
+        self.page.wait_for_function(
+            "(light) => document.body.dataset.jpThemeLight === light", arg=str(not dark).lower()
+        )
+
+    # ------------------------------------------------------------------------ its cells
+
+    def start(self, index: int) -> int:
+        """Begin to run a cell; return a number for ``finish``."""
+        return int(self.page.evaluate(_RUN, index))
+
+    def finish(self, run: int) -> str:
+        """Wait until a cell is through; return ``ok`` or ``error``."""
+        ended = "(run) => window.notebookRuns[run]"
+        return str(self.page.wait_for_function(ended, arg=run).json_value())
+
+    def run(self, index: int, *, ends: str = "ok") -> None:
+        """Run a cell and wait for its end."""
+        how = self.finish(self.start(index))
+        assert how == ends, f"{how} in cell {index}:\n{self.output(index).inner_text()}"
+
+    def set_source(self, index: int, text: str) -> None:
+        """Type into a cell."""
+        self.page.evaluate(_SET_SOURCE, [index, text])
+
+    def cell(self, index: int) -> Locator:
+        """Return a cell of the page."""
+        return self.page.locator(".jp-Notebook .jp-CodeCell").nth(index)
+
+    def output(self, index: int) -> Locator:
+        """Return what is under a cell."""
+        return self.cell(index).locator(".jp-OutputArea").first
+
+    def text(self, index: int) -> str:
+        """Run a cell; return the text that it printed."""
+        self.run(index)
+        return self.output(index).inner_text().strip()
+
+    # ----------------------------------------------------------------------- its kernel
+
+    def wait_ready(self) -> None:
+        """Wait until the page can talk to the kernel."""
+        self.page.wait_for_function(_CONNECTED)
+        self.page.evaluate(_READY)
+
+    def wait_idle(self) -> None:
+        """Wait until the kernel has nothing to do."""
+        self.page.wait_for_function(_IDLE)
+
+    def quietly(self, code: str) -> None:
+        """Execute code in the kernel without a cell."""
+        status = self.page.evaluate(_QUIETLY, code)
+        assert status == "ok", f"the kernel refused {code!r}: {status}"
+
+    def interrupt(self) -> None:
+        """Interrupt the kernel, as the stop button does."""
+        self.command("notebook:interrupt-kernel")
+
+    def restart(self) -> None:
+        """Restart the kernel, as the menu does after its question."""
+        self.page.evaluate(
+            "() => window.jupyterapp.shell.currentWidget.sessionContext.restartKernel()"
+        )
+        self.wait_ready()
