@@ -124,7 +124,8 @@ class AttentionMethod:
                 layers=layers,
                 heads=heads,
                 layer_runs=tuple(
-                    run.number if run.visits("pattern", layer) else None for layer in layers
+                    run.capture.number if run.visits("pattern", layer) else None
+                    for layer in layers
                 ),
                 causal=run.adapter.architecture.causal,
                 prompt_index=prompt,
