@@ -30,8 +30,11 @@ class AttentionOnPage:
     def wait_status(self, kind: str) -> None:
         expect(self.root).to_have_attribute("data-status", kind)
 
-    def wait_run(self, run: int) -> None:
-        expect(self.root).to_have_attribute("data-run", str(run))
+    def wait_run_after(self, run: int) -> int:
+        """Wait for the picture of a later run; return its number."""
+        expect(self.root).not_to_have_attribute("data-run", str(run))
+        assert self.run > run
+        return self.run
 
     def wait_head(self, layer: int, head: int) -> None:
         expect(self.map).to_have_attribute("data-head", f"{layer}.{head}")

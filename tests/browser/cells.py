@@ -5,7 +5,8 @@ from __future__ import annotations
 MODEL = 'import interpwidgets as iw\nmodel = iw.load("lil-attn-2l")'
 PROMPT = "cat dog king cat dog"
 OTHER = "king king tree cat king"  # as many tokens: a zoom is kept
-DRAW = f'{MODEL}\nview = iw.attention(model, "{PROMPT}")\nview'
+DRAW_ONLY = f'view = iw.attention(model, "{PROMPT}")\nview'
+DRAW = f"{MODEL}\n{DRAW_ONLY}"
 BOARD = f"{MODEL}\nboard = iw.Board(model)\nview = board.attention()\nview"
 TRACE = """
 with board.trace(PROMPT):

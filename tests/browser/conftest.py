@@ -32,7 +32,8 @@ def kernel(server: Server) -> str:
     return str(server.ask("POST", "kernels", {"name": "python3"})["id"])
 
 
-@pytest.fixture(scope="session")
+# Playwright's loop runs as long as its browser, and a thread can have but one.
+@pytest.fixture(scope="module")
 def browser(
     server: Server, chromium: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Browser]:

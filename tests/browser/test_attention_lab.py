@@ -11,7 +11,19 @@ import pytest
 from playwright.sync_api import expect
 
 from browser.attention_page import AttentionOnPage
-from browser.cells import BOARD, DRAW, HOSTILE, LONG, OTHER, PROMPT, TRACE, arrays, trace
+from browser.cells import (
+    BOARD,
+    DRAW,
+    DRAW_ONLY,
+    HOSTILE,
+    LONG,
+    MODEL,
+    OTHER,
+    PROMPT,
+    TRACE,
+    arrays,
+    trace,
+)
 from browser.conftest import Open
 from browser.lab import Notebook
 
@@ -64,7 +76,8 @@ def take_pictures(notebook: Notebook, view: AttentionOnPage, folder: Path) -> No
 
 
 def test_a_cell_run_again_updates_the_view_in_place(open_notebook: Open) -> None:
-    notebook = open_notebook(DRAW, "print(view.selection.heads)")
+    notebook = open_notebook(DRAW_ONLY, "print(view.selection.heads)", MODEL)
+    notebook.run(2)
     view = drawn(notebook)
     view.click_head(1, 2)
     view.wait_head(1, 2)
@@ -72,10 +85,9 @@ def test_a_cell_run_again_updates_the_view_in_place(open_notebook: Open) -> None
     view.map_box.press("t")
     expect(view.table).to_be_visible()
     before, run = view.pixels(), view.run
-    notebook.set_source(0, DRAW.replace(PROMPT, OTHER))
+    notebook.set_source(0, DRAW_ONLY.replace(PROMPT, OTHER))
     notebook.run(0)
-    expect(view.root).not_to_have_attribute("data-run", str(run))
-    assert view.run > run
+    view.wait_run_after(run)
     assert view.root.count() == 1
     view.wait_head(1, 2)
     assert view.pixels() != before
@@ -98,7 +110,6 @@ def test_an_edit_in_a_trace_updates_the_view_already_on_screen(open_notebook: Op
     expect(view.root).to_contain_text("No run yet")
     notebook.run(1)
     view.wait_painted()
-    view.wait_run(1)
     expect(view.root.locator(".iw-you")).to_be_visible()
     assert notebook.text(2) == "(1, 6, 64)"
     view.click_head(1, 2)
@@ -169,11 +180,12 @@ def test_after_an_error_in_a_trace_the_picture_stays_and_says_so(open_notebook: 
     notebook.run(2, ends="error")
     expect(notebook.output(2)).to_contain_text("ValueError")
     view.wait_status("stale")
-    expect(view.status_line).to_contain_text("run 2 failed (ValueError: oops); this is run 1")
+    expect(view.status_line).to_contain_text("failed (ValueError: oops); this is run")
     assert view.pixels() == before
+    run = view.run
     notebook.run(1)
     view.wait_status("live")
-    view.wait_run(3)
+    view.wait_run_after(run)
 
 
 def test_a_stale_view_can_run_its_prompt_again(open_notebook: Open) -> None:
@@ -183,10 +195,11 @@ def test_a_stale_view_can_run_its_prompt_again(open_notebook: Open) -> None:
     view = AttentionOnPage(notebook.output(0))
     notebook.run(1)
     notebook.run(2, ends="error")
+    view.wait_status("stale")
+    run = view.run
     view.root.get_by_role("button", name="run again").click()
     view.wait_status("live")
-    view.wait_run(3)
-    assert notebook.text(3) == "3"
+    assert notebook.text(3) == str(view.wait_run_after(run))
 
 
 def test_a_timed_cell_traces_too(open_notebook: Open) -> None:
@@ -206,10 +219,11 @@ def test_a_generation_adds_its_tokens_to_the_view(open_notebook: Open) -> None:
     notebook.run(0)
     notebook.run(1)
     view = AttentionOnPage(notebook.output(0))
-    view.wait_run(1)
+    view.wait_painted()
     assert view.n_tokens == 6
+    run = view.run
     notebook.run(2)
-    view.wait_run(2)
+    view.wait_run_after(run)
     view.wait_status("live")
     assert notebook.text(3) == "(1, 10)"
     # The last token was never put through the model: it attends to nothing yet.
@@ -321,7 +335,6 @@ def test_two_views_of_a_board_show_the_same_trace(open_notebook: Open) -> None:
     notebook.run(2)
     views = [AttentionOnPage(notebook.output(cell)) for cell in (0, 1)]
     for view in views:
-        view.wait_run(1)
         view.wait_painted()
     assert views[0].pixels() == views[1].pixels()
 
