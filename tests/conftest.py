@@ -13,6 +13,8 @@ from pathlib import Path
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Before any test imports nnsight, whose `.save` on every object beartype trips over.
+import beartype.roar  # noqa: F401
 import pytest
 
 from outside import find_chromium

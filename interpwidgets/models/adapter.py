@@ -16,13 +16,12 @@ from interpwidgets.sites import WHOLE_MODEL, check_site
 
 
 @dataclass(frozen=True)
-class Adapter:
-    """A model's sizes and where its sites are. Holds no reference to the model."""
+class ModelFacts:
+    """A model's name and sizes."""
 
     name: str
     revision: str
     model_type: str
-    architecture: Architecture
     n_layers: int
     n_heads: int
     n_kv_heads: int
@@ -32,6 +31,13 @@ class Adapter:
     d_mlp: int | None
     d_vocab: int
     tokenizer: str
+
+
+@dataclass(frozen=True)
+class Adapter(ModelFacts):
+    """A model's sizes and where its sites are. Holds no reference to the model."""
+
+    architecture: Architecture
 
     def place(self, site: str, layer: int | None = None) -> Place:
         """Return where a site is, with the layer filled in.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from interpwidgets.models.adapter import Adapter, adapter_of, module_of
+from interpwidgets.models.adapter import Adapter, ModelFacts, adapter_of, module_of
 from interpwidgets.models.dtype import dtype_of
 from interpwidgets.models.loading import wrap
 from interpwidgets.sites import SITES
@@ -15,24 +15,12 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Description:
+class Description(ModelFacts):
     """A model's name, sizes and sites."""
 
-    name: str
-    revision: str
-    model_type: str
-    n_layers: int
-    n_heads: int
-    n_kv_heads: int
-    n_ctx: int
-    d_model: int
-    d_head: int
-    d_mlp: int | None
-    d_vocab: int
     n_parameters: int
     dtype: str
     device: str
-    tokenizer: str
     attention: str
     sites: dict[str, str]
     """Site name to the module path where it is, ``{layer}`` for the layer number."""
@@ -76,26 +64,13 @@ def describe(model: Any) -> Description:
     """
     model = wrap(model)
     adapter, module = adapter_of(model), module_of(model)
-    sizes = (
-        "n_layers",
-        "n_heads",
-        "n_kv_heads",
-        "n_ctx",
-        "d_model",
-        "d_head",
-        "d_mlp",
-        "d_vocab",
-    )
+    facts = {field.name: getattr(adapter, field.name) for field in fields(ModelFacts)}
     parameter = next(module.parameters())
     return Description(
-        name=adapter.name,
-        revision=adapter.revision,
-        model_type=adapter.model_type,
-        **{size: getattr(adapter, size) for size in sizes},
+        **facts,
         n_parameters=sum(p.numel() for p in module.parameters()),
         dtype=dtype_of(model),
         device=str(parameter.device),
-        tokenizer=adapter.tokenizer,
         attention=str(getattr(module.config, "_attn_implementation", "") or ""),
         sites=_sites_of(adapter),
     )
