@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from interpwidgets.models.loading import load as load
     from interpwidgets.models.loading import wrap as wrap
     from interpwidgets.results.saved import load_result as load_result
+    from interpwidgets.selection import Selection as Selection
     from interpwidgets.show import show as show
 
 __version__ = "0.1.0"
 
 _WHERE = {
     "Board": "board.session",
+    "Selection": "selection",
     "activations": "methods.activations",
     "attention": "board.calls",
     "describe": "models.description",

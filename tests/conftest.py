@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 import sys
@@ -54,6 +55,12 @@ def no_network() -> Iterator[None]:
     attempts.clear()
     yield
     assert not attempts, f"tried to reach the network: {attempts}"
+
+
+@pytest.fixture
+def runs_from_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Count runs from 1, whatever other tests ran before."""
+    monkeypatch.setattr("interpwidgets.models.exclusive._RUNS", itertools.count(1))
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from interpwidgets.models.adapter import Model
 from interpwidgets.models.capture import Capture, Read
 from interpwidgets.models.cell_source import find_timed_source
 from interpwidgets.models.loading import ready
-from interpwidgets.models.prompts import check_prompt
+from interpwidgets.models.prompts import as_input, check_prompt
 from interpwidgets.models.running import Method, MethodReader
 from interpwidgets.models.tracing import ReadBackend, forward
 from interpwidgets.results.base import Result
@@ -46,7 +46,7 @@ class Board:
             model: An nnsight or a Hugging Face model.
         """
         self.model: Model = ready(model)
-        #: Number of the last run, counted on the model; 0 before the first.
+        #: Number of this board's last run in this process; 0 before the first.
         self.run_number = 0
         self._slots: list[_Slot] = []
         self._last_prompt: Any = None
@@ -143,6 +143,8 @@ class Board:
         find_timed_source(frame)
         self._check(inputs)
         reader = _BoardReader(self, inputs)
+        tokenizer = getattr(self.model, "tokenizer", None)
+        inputs = tuple(as_input(prompt, tokenizer) for prompt in inputs)
         return self.model.trace(*inputs, backend=ReadBackend(reader), **kwargs)
 
     def run(self, prompt: Any) -> None:

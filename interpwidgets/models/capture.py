@@ -41,7 +41,7 @@ class Capture:
     """One run: filled while the model runs, read when it is over."""
 
     number: int = 0
-    """Which run of this model it is, from 1 in this process, whoever asked for it."""
+    """Which run of this process it is, from 1, over all models."""
 
     values: dict[ReadKey, list[torch.Tensor]] = field(default_factory=dict)
     """Reduced tensors of each read, on the CPU; one per visit (generation step)."""

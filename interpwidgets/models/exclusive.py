@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import threading
 import weakref
 from collections.abc import Iterator
@@ -16,11 +17,13 @@ class _Turn:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.owner: int | None = None
-        self.n_runs = 0
 
 
 _TURNS: weakref.WeakKeyDictionary[torch.nn.Module, _Turn] = weakref.WeakKeyDictionary()
 _TURNS_LOCK = threading.Lock()
+
+#: Runs are counted over all models: a view may be handed from one to another.
+_RUNS = itertools.count(1)
 
 
 @contextlib.contextmanager
@@ -31,7 +34,7 @@ def exclusive(module: torch.nn.Module) -> Iterator[int]:
         module: The model's root module.
 
     Yields:
-        The number of this run of the model, from 1.
+        The number of this run in this process, from 1.
 
     Raises:
         TraceError: This thread is inside a trace of the same model already, which would
@@ -47,8 +50,7 @@ def exclusive(module: torch.nn.Module) -> Iterator[int]:
         )
     with turn.lock:
         turn.owner = threading.get_ident()
-        turn.n_runs += 1
         try:
-            yield turn.n_runs
+            yield next(_RUNS)
         finally:
             turn.owner = None

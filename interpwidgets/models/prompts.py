@@ -34,6 +34,19 @@ def check_prompt(prompt: Any, adapter: Adapter, tokenizer: Any | None) -> None:
         _check_ids(list(prompt), adapter)
 
 
+def as_input(prompt: Any, tokenizer: Any | None) -> Any:
+    """Return a prompt as nnsight takes it for this model.
+
+    nnsight turns a list of ids into a tensor only for models with a tokenizer.
+
+    Args:
+        prompt: What the user gave.
+        tokenizer: The model's; None when it has none.
+    """
+    is_ids = isinstance(prompt, list) and all(isinstance(i, int) for i in prompt)
+    return torch.tensor([prompt]) if tokenizer is None and is_ids else prompt
+
+
 def _check_text(text: str, adapter: Adapter, tokenizer: Any | None) -> None:
     if tokenizer is None:
         raise PromptError(

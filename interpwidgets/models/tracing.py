@@ -23,6 +23,7 @@ from interpwidgets.models.architectures import Place
 from interpwidgets.models.capture import Capture, Read
 from interpwidgets.models.eager import eager_attention
 from interpwidgets.models.exclusive import exclusive
+from interpwidgets.models.prompts import as_input
 
 NO_PROMPT = (
     "the trace has no prompt: give trace() one, or open at least one "
@@ -61,7 +62,7 @@ def forward(model: Envoy, prompt: Any, reader: Reader) -> Capture:
 
     def run() -> None:
         with torch.no_grad():
-            model.trace(prompt, trace=False)
+            model.trace(as_input(prompt, getattr(model, "tokenizer", None)), trace=False)
 
     return _run_with_reads(model, reader, run)
 

@@ -45,7 +45,7 @@ class Provenance:
     """The sites that were read."""
 
     run: int = 0
-    """Which run of the model in its process, from 1; 0 when no model ran here."""
+    """Which run of its process, from 1; 0 when no model ran here."""
 
     intervened: tuple[str, ...] = ()
     """Places where the user changed a value during this run; empty for a plain one."""

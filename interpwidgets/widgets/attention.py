@@ -123,10 +123,11 @@ class AttentionView(View):
         if result is None:
             return super().summary()
         p = result.provenance
-        return (
+        size = (
             f"Attention: {len(result.layers)} layers × {len(result.heads)} heads, "
-            f"{len(result.tokens)} tokens · {p.model} · run {p.run}"
+            f"{len(result.tokens)} tokens"
         )
+        return " · ".join(filter(None, [size, p.model, f"run {p.run}" if p.run else ""]))
 
     def static_html(self) -> str:
         """Return the thumbnails as a picture and the chosen head as a table."""

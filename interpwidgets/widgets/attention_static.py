@@ -117,7 +117,8 @@ def _head_table(result: AttentionPattern, layer: int, head: int) -> str:
     return (
         f'<table cellpadding="3" style="{_TABLE_STYLE}"><caption style="text-align:left">'
         f"{head_name(layer, head)}: the keys that each query attends to most{left_out}"
-        f'</caption><tr><th>query</th><th colspan="{TOP_KEYS}">key and weight</th></tr>'
+        f'</caption><tr style="text-align:left"><th style="text-align:left">query</th>'
+        f'<th style="text-align:left" colspan="{TOP_KEYS}">key and weight</th></tr>'
         f"{rows}</table>"
     )
 

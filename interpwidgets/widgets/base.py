@@ -21,6 +21,7 @@ from interpwidgets.widgets.display import display_view
 from interpwidgets.widgets.renderings import rendering
 from interpwidgets.widgets.schema import check_request
 from interpwidgets.widgets.static_form import Embed
+from interpwidgets.widgets.subshell import let_browser_choose
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,6 +84,7 @@ class View(anywidget.AnyWidget):
         self.feeder: Feeder | None = None
         self.static_stale = False
         super().__init__(**traits)
+        let_browser_choose(self.comm)
         self.set_trait("view_id", uuid.uuid4().hex[:12])
         self.set_status("empty", EMPTY)
         self.on_msg(self._on_message)
@@ -229,6 +231,10 @@ class View(anywidget.AnyWidget):
         }
 
     # ------------------------------------------------------------------------ messages
+
+    def _send(self, msg: Any, buffers: Any = None) -> None:
+        super()._send(msg, buffers)
+        let_browser_choose(self.comm)
 
     def _on_message(self, _: Any, content: Any, __: list[bytes]) -> None:
         request_id = content.get("id") if isinstance(content, dict) else None

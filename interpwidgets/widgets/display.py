@@ -28,13 +28,17 @@ _DISPLAYED: weakref.WeakSet[Displayable] = weakref.WeakSet()
 _HOOKED: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
+LIVE_FORM = "Live view: run this cell to have it."
+
+
 def display_view(view: Displayable) -> None:
     """Show a view where the current cell's output goes."""
     from IPython import get_ipython
     from IPython.display import display
 
     live, metadata = view._repr_mimebundle_()
-    display(live, metadata=metadata, raw=True)
+    # Where this output cannot be drawn, the static copy below it says what was here.
+    display({**live, "text/plain": LIVE_FORM}, metadata=metadata, raw=True)
     display(static_bundle(view), raw=True, display_id=_display_id(view))
     view.static_stale = False
     _DISPLAYED.add(view)

@@ -96,7 +96,7 @@ describe("AttentionView", () => {
 		const thin = { ...other.tensor, data: new Uint8Array(10).fill(127) };
 		model.change("payload", payload({ details: [{ ...other, tensor: thin }] }));
 		await settle();
-		expect(map().dataset.sum).toBe("5.000");
+		expect(map().dataset.sum).toBe("10.000");
 		expect(get(".iw").dataset.run).toBe("13");
 	});
 
@@ -171,7 +171,7 @@ describe("AttentionView", () => {
 		const error = { code: "no-kernel", message: "" };
 		model.emit("msg:custom", { id: model.last("head")?.id, ok: false, error });
 		await settle();
-		expect(map().dataset.sum).toBe("16.000");
+		expect(map().dataset.sum).toBe("40.000");
 		expect(get(".iw-cap").textContent).toContain("±0.002");
 	});
 

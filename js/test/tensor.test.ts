@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { MASKED, paint, pool } from "../src/shared/pixels";
-import { bytesOf, decode, decodeMatrix, finiteSum, rowOf, unpack } from "../src/shared/tensor";
+import { bytesOf, checksum, decode, decodeMatrix, rowOf, unpack } from "../src/shared/tensor";
 
 const halves = (...bits: number[]): Uint8Array => new Uint8Array(Uint16Array.from(bits).buffer);
 
@@ -51,8 +51,8 @@ describe("a triangle", () => {
 	it("unpacks to a square", () => {
 		expect([...unpack(matrix)]).toEqual([1, 0, 0, 0.5, 0, 0, 0, 0.5, Number.NaN]);
 	});
-	it("sums what is finite", () => {
-		expect(finiteSum(matrix.values)).toBe(2);
+	it("has a sum of what is finite, weighted by the key", () => {
+		expect(checksum(matrix)).toBe(2.5);
 	});
 	it("is pooled by the maximum, not finite before all else", () => {
 		const cells = pool(matrix, { query: 0, key: 0, count: 3 }, 2, true);

@@ -19,6 +19,8 @@ from interpwidgets.models.cell_source import TIMED
 from interpwidgets.selection import Selection
 from tiny import CountForwards, tiny_gpt2, tiny_llama, wrapped
 
+pytestmark = pytest.mark.usefixtures("runs_from_one")
+
 
 @pytest.fixture
 def model() -> Any:

@@ -16,6 +16,8 @@ from interpwidgets.models.tracing import ReadBackend
 from interpwidgets.reads import pattern as pattern_read
 from tiny import CountForwards, blocks_of, tiny_gpt2, tiny_llama, wrapped
 
+pytestmark = pytest.mark.usefixtures("runs_from_one")
+
 PROMPT = "the cat sat on a mat and the cat"
 
 

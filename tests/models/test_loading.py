@@ -63,8 +63,19 @@ def test_wrapping_twice_gives_the_same() -> None:
     assert iw.wrap(module) is model
 
 
-def test_a_hugging_face_model_may_be_given_anywhere() -> None:
-    assert iw.attention(tiny_gpt2(), torch.tensor([[1, 2, 3]])).result is not None
+@pytest.mark.parametrize("prompt", [[1, 2, 3], torch.tensor([[1, 2, 3]])])
+def test_a_hugging_face_model_without_tokenizer_takes_ids(prompt: Any) -> None:
+    assert len(iw.attention(tiny_gpt2(), prompt).result.tokens) == 3
+
+
+def test_a_board_of_a_model_without_tokenizer_takes_ids() -> None:
+    model = iw.wrap(tiny_gpt2())
+    board = iw.Board(model)
+    view = board.attention()
+    with board.trace([1, 2, 3]):
+        hidden = model.transformer.h[0].output.save()
+    assert hidden.shape == (1, 3, 32)
+    assert len(view.result.tokens) == 3
 
 
 @pytest.mark.parametrize(

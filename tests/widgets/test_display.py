@@ -61,7 +61,7 @@ def test_two_outputs_the_live_one_first(published: Published, view: View) -> Non
     display_view(view)
     live, static = published.take()
     assert live["data"][WIDGET_MIME]["model_id"] == view.model_id
-    assert live["data"]["text/plain"] == repr(view)
+    assert live["data"]["text/plain"] == "Live view: run this cell to have it."
     assert MIME in static["data"]
     assert static["data"]["text/plain"] == view.summary()
     assert static["transient"]["display_id"].endswith(view.view_id)

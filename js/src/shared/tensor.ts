@@ -76,8 +76,12 @@ export function unpack(matrix: Matrix): Float32Array {
 	return out;
 }
 
-export function finiteSum(values: Float32Array): number {
+/** Σ number × (key + 1): tells two heads apart, whose rows all sum to 1. */
+export function checksum(matrix: Matrix): number {
 	let sum = 0;
-	for (const value of values) if (Number.isFinite(value)) sum += value;
+	for (let query = 0; query < matrix.size; query++)
+		rowOf(matrix, query).forEach((value, key) => {
+			if (Number.isFinite(value)) sum += value * (key + 1);
+		});
 	return sum;
 }

@@ -1,7 +1,7 @@
 import type { AttentionPayload, HeadDetail } from "../../contract.gen";
 import { clamp } from "../../shared/keys";
 import { isRecord } from "../../shared/rpc";
-import { decode, decodeMatrix, finiteSum, type Matrix } from "../../shared/tensor";
+import { checksum, decode, decodeMatrix, type Matrix } from "../../shared/tensor";
 import type { HeadId } from "./state";
 
 const MOST = 16;
@@ -90,7 +90,7 @@ export class Heads {
 }
 
 const view = (matrix: Matrix, pooled: number, precision: HeadView["precision"]): HeadView => {
-	return { matrix, pooled, precision, sum: finiteSum(matrix.values) };
+	return { matrix, pooled, precision, sum: checksum(matrix) };
 };
 
 function decodeThumbs(payload: AttentionPayload): Map<string, HeadView> {
