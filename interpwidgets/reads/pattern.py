@@ -65,6 +65,14 @@ def keep_pattern(
     if 2 * n_patterns * pattern.shape[-1] ** 2 <= budget:
         # copy: a float16 model's own tensor must not be aliased
         return pattern.to(torch.float16, copy=True)
-    finite = pattern.isfinite()
-    codes = pattern.float().clamp(0, 1).mul_(_TOP_CODE).round_()
-    return codes.masked_fill_(~finite, _NOT_FINITE).to(torch.uint8)
+    low, high = pattern.aminmax()
+    if low >= 0 and high <= 1:  # neither holds when a value is NaN
+        return _as_codes(pattern)
+    return _as_codes(pattern.clamp(0, 1)).masked_fill_(~pattern.isfinite(), _NOT_FINITE)
+
+
+def _as_codes(
+    weights: Float[torch.Tensor, "prompt kept query_pos key_pos"],
+) -> Shaped[torch.Tensor, "prompt kept query_pos key_pos"]:
+    # By way of int32: torch has no fast conversion from float32 to uint8.
+    return weights.float().mul(_TOP_CODE).add_(0.5).to(torch.int32).to(torch.uint8)

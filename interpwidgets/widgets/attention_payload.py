@@ -21,6 +21,10 @@ MOST_PLACES = 2
 THUMBS_BUDGET = 450_000
 
 
+#: Cells of a thumbnail's side: more than a screen shows of one.
+MAX_SIDE = 96
+
+
 def attention_payload(
     result: AttentionPattern, chosen: Iterable[tuple[int, int]]
 ) -> AttentionPayload:
@@ -146,7 +150,7 @@ def thumbnails(
         The codes and how many tokens a cell spans; 1 when nothing was pooled.
     """
     n_layers, n_heads, n, _ = result.pattern.shape
-    largest = max(1, math.isqrt(THUMBS_BUDGET // (n_layers * n_heads)))
+    largest = max(1, min(MAX_SIDE, math.isqrt(THUMBS_BUDGET // (n_layers * n_heads))))
     pooled = -(-n // largest)
     layers = [_pool(_as_codes(layer), pooled) for layer in result.pattern]
     return np.stack(layers), pooled

@@ -186,7 +186,7 @@ def test_a_chosen_head_that_was_not_run_has_no_table() -> None:
 
 def test_pooling_is_said() -> None:
     page = static_of(random_pattern(words(200), 1, 2))
-    assert "the maximum of 4 × 4 pairs" in page
+    assert "the maximum of 6 × 6 pairs" in page
     assert "the last 32 of 200 queries" in page
 
 
