@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
 from interpwidgets.errors import PromptError
@@ -16,7 +17,7 @@ def check_prompt(prompt: Any, adapter: Adapter, tokenizer: Any | None) -> None:
     """Refuse a prompt that cannot be run, before the model starts.
 
     Args:
-        prompt: Text, token ids, or anything else that nnsight takes (not checked).
+        prompt: Text, several texts, token ids, or an encoding.
         adapter: The model's.
         tokenizer: The model's; None when it has none.
 
@@ -25,26 +26,44 @@ def check_prompt(prompt: Any, adapter: Adapter, tokenizer: Any | None) -> None:
     """
     if isinstance(prompt, str):
         _check_text(prompt, adapter, tokenizer)
-    elif isinstance(prompt, Sequence) and prompt and all(isinstance(p, str) for p in prompt):
+    elif _is_list_of(prompt, str) and prompt:
         for text in prompt:
             _check_text(text, adapter, tokenizer)
-    elif isinstance(prompt, torch.Tensor) and not prompt.is_floating_point():
-        _check_ids(prompt.flatten().tolist(), adapter)
-    elif isinstance(prompt, Sequence) and all(isinstance(i, int) for i in prompt):
-        _check_ids(list(prompt), adapter)
+    elif _is_list_of(prompt, int):
+        _check_ids(prompt, adapter)
+    elif hasattr(prompt, "tolist") and not _is_floating(prompt):
+        _check_ids(np.ravel(prompt.tolist()).tolist(), adapter)
+    elif not (isinstance(prompt, Mapping) and "input_ids" in prompt):
+        raise PromptError(
+            "a prompt is text, a list of texts, a list or tensor of token ids, or an encoding "
+            f"with input_ids; got {type(prompt).__name__} {prompt!r:.40}."
+        )
+
+
+def _is_list_of(prompt: Any, kind: type) -> bool:
+    return isinstance(prompt, (list, tuple)) and all(isinstance(p, kind) for p in prompt)
+
+
+def _is_floating(array: Any) -> bool:
+    return "float" in str(array.dtype)
 
 
 def as_input(prompt: Any, tokenizer: Any | None) -> Any:
     """Return a prompt as nnsight takes it for this model.
 
-    nnsight turns a list of ids into a tensor only for models with a tokenizer.
+    nnsight turns a list of ids into a tensor only for models with a tokenizer, and takes
+    no numpy array.
 
     Args:
         prompt: What the user gave.
         tokenizer: The model's; None when it has none.
     """
-    is_ids = isinstance(prompt, list) and all(isinstance(i, int) for i in prompt)
-    return torch.tensor([prompt]) if tokenizer is None and is_ids else prompt
+    if isinstance(prompt, np.ndarray):
+        prompt = torch.from_numpy(prompt)
+        return prompt if prompt.dim() > 1 else prompt[None]
+    if tokenizer is None and _is_list_of(prompt, int):
+        return torch.tensor([prompt])
+    return prompt
 
 
 def _check_text(text: str, adapter: Adapter, tokenizer: Any | None) -> None:
