@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
@@ -107,7 +108,10 @@ def test_a_full_page_draws_every_head(
         expect(view.locator("[data-head]")).to_have_attribute("data-head", head)
         layer, number = map(int, head.split("."))
         drawn = float(view.locator("[data-head]").get_attribute("data-sum") or "nan")
-        assert drawn == pytest.approx(result.weights(layer, number).sum(), abs=1e-2)
+        weights = result.weights(layer, number)
+        assert drawn == pytest.approx(
+            (weights * np.arange(1, len(weights) + 1)).sum(), abs=1e-2
+        )
 
 
 def test_circuitsvis_draws_in_its_frame(
