@@ -23,6 +23,15 @@ model = iw.wrap(transformers.GPT2LMHeadModel(config).eval())
 view = iw.attention(model, torch.arange(300)[None] % 64)
 view
 """
+# The cell's own update of the view must not make the click wait for the cell.
+WAIT_FOR_A_CLICK = """
+import time
+view.selection = iw.Selection([(2, 1)])
+end = time.time() + 20
+while view.selection.heads != ((3, 2),) and time.time() < end:
+    time.sleep(0.05)
+print(view.selection.heads)
+"""
 HOSTILE = """
 import numpy as np
 import interpwidgets as iw
