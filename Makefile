@@ -47,7 +47,7 @@ demo: $(LAB) ## run notebooks/00_start.py and export it: build/00_start.html
 	@echo "$(CURDIR)/build/00_start.html: $$(wc -c < build/00_start.html) bytes, opens with no network"
 
 lab: $(LAB) notebooks ## JupyterLab on notebooks/
-	$(BIN)/jupyter lab notebooks
+	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks
 
 notebooks: $(LAB) ## write notebooks/*.ipynb from their .py sources, keeping outputs
 	$(BIN)/jupytext --to ipynb --update notebooks/*.py
