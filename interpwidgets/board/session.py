@@ -202,10 +202,12 @@ class _BoardReader(MethodReader):
         self._board = board
         self._inputs = inputs
         self._shown_at = 0.0
+        self._before: list[tuple[Result, ...]] = []
 
     def reads(self) -> list[Read]:
         """Begin."""
         self._shown_at = time.monotonic()
+        self._before = [slot.results for slot in self._slots]
         return super().reads()
 
     def progress(self, capture: Capture) -> None:
@@ -241,5 +243,8 @@ class _BoardReader(MethodReader):
             if isinstance(error, KeyboardInterrupt)
             else f"{type(error).__name__}: {error}"
         )
-        for slot in self._slots:
+        for slot, before in zip(self._slots, self._before, strict=True):
+            if before and slot.results is not before:  # half of a generation is on screen
+                slot.results = before
+                slot.view.show(before)
             slot.view.show_failure(run, what)

@@ -31,17 +31,24 @@ def check_prompt(prompt: Any, adapter: Adapter, tokenizer: Any | None) -> None:
             _check_text(text, adapter, tokenizer)
     elif _is_list_of(prompt, int):
         _check_ids(prompt, adapter)
+    elif _is_list_of(prompt, list):
+        for ids in prompt:
+            _check_ids(ids, adapter)
     elif hasattr(prompt, "tolist") and not _is_floating(prompt):
         _check_ids(np.ravel(prompt.tolist()).tolist(), adapter)
-    elif not (isinstance(prompt, Mapping) and "input_ids" in prompt):
+    elif not (_is_list_of(prompt, Mapping) or _is_encoding(prompt)):
         raise PromptError(
-            "a prompt is text, a list of texts, a list or tensor of token ids, or an encoding "
-            f"with input_ids; got {type(prompt).__name__} {prompt!r:.40}."
+            "a prompt is text, a list of texts, a list or tensor of token ids, chat messages, "
+            f"or an encoding with input_ids; got {type(prompt).__name__} {prompt!r:.40}."
         )
 
 
 def _is_list_of(prompt: Any, kind: type) -> bool:
     return isinstance(prompt, (list, tuple)) and all(isinstance(p, kind) for p in prompt)
+
+
+def _is_encoding(prompt: Any) -> bool:
+    return isinstance(prompt, Mapping) and "input_ids" in prompt
 
 
 def _is_floating(array: Any) -> bool:
@@ -63,6 +70,8 @@ def as_input(prompt: Any, tokenizer: Any | None) -> Any:
         return prompt if prompt.dim() > 1 else prompt[None]
     if tokenizer is None and _is_list_of(prompt, int):
         return torch.tensor([prompt])
+    if tokenizer is None and _is_list_of(prompt, list):
+        return torch.tensor(prompt)
     return prompt
 
 

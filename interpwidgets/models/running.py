@@ -74,9 +74,6 @@ class Method(Protocol[R_co]):
     def reads(self, adapter: Adapter) -> list[Read]:
         """Return what to read of this model."""
 
-    def bytes_needed(self, adapter: Adapter, n_prompts: int, n_tokens: int) -> int:
-        """Return how many bytes the reads will keep."""
-
     def check_bytes(self, adapter: Adapter, n_prompts: int, n_tokens: int) -> None:
         """Refuse by ``ReadTooLargeError`` what would pass the limit."""
 

@@ -146,11 +146,13 @@ class View(anywidget.AnyWidget):
             what: How, in words.
         """
         name = "a run" if run is None else f"run {run}"
-        if self.result is None:
+        shown = None if self.result is None else self.result.provenance.run
+        if shown is None:
             self.set_status("error", f"{name} failed: {what}")
+        elif shown == run:
+            self.set_status("stale", f"{name} failed ({what}); this is how far it came")
         else:
-            last = self.result.provenance.run
-            self.set_status("stale", f"{name} failed ({what}); this is run {last}")
+            self.set_status("stale", f"{name} failed ({what}); this is run {shown}")
 
     def attach(self, feeder: Feeder) -> None:
         """Be fed by a board from now on, and no more by the one before."""
@@ -163,7 +165,12 @@ class View(anywidget.AnyWidget):
         if self.feeder is not None:
             feeder, self.feeder = self.feeder, None
             feeder.release(self)
-            self.status = {**self.status, "can_rerun": False}
+            if self.status["kind"] != "running":
+                self.status = {**self.status, "can_rerun": False}
+            elif self.result is None:
+                self.set_status("empty", EMPTY)
+            else:  # what was queued will not run any more
+                self.set_status("live")
 
     def set_status(
         self,

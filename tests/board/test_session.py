@@ -15,7 +15,7 @@ import torch
 import interpwidgets as iw
 from interpwidgets.board.worker import worker_of
 from interpwidgets.errors import PromptError, ReadTooLargeError, ResultError, TraceError
-from interpwidgets.models.cell_source import TIMED
+from interpwidgets.models.exclusive import exclusive
 from interpwidgets.selection import Selection
 from tiny import CountForwards, tiny_gpt2, tiny_llama, wrapped
 
@@ -124,6 +124,48 @@ def test_generation_shows_positions_as_they_come(
     assert lengths == [2, 3, 4, 5]
     assert [t["generated"] for t in view.payload["tokens"]] == [False] * 2 + [True] * 3
     assert view.status["kind"] == "live"
+
+
+@pytest.mark.parametrize("ran_before", [True, False])
+def test_an_interrupted_generation_leaves_the_last_good_run(
+    board: Any, model: Any, monkeypatch: pytest.MonkeyPatch, ran_before: bool
+) -> None:
+    monkeypatch.setattr("interpwidgets.board.session.PROGRESS_INTERVAL", 0.0)
+    view = board.attention()
+    if ran_before:
+        board.run("a dog ran to Paris")
+    steps: list[None] = []
+
+    def interrupt_the_fourth(*_: object) -> None:
+        steps.append(None)
+        if len(steps) == 4:
+            raise KeyboardInterrupt
+
+    handle = model._module.register_forward_pre_hook(interrupt_the_fourth)
+    with pytest.raises(KeyboardInterrupt):
+        with board.generate("the cat", max_new_tokens=9, min_new_tokens=9) as tracer:
+            tracer.result.save()
+    handle.remove()
+    assert view.status["kind"] == "stale"
+    if ran_before:
+        assert len(view.result.tokens) == 5
+        assert view.status["message"] == "run 2 failed (interrupted); this is run 1"
+    else:
+        assert "this is how far it came" in view.status["message"]
+    board.run("the cat sat")
+    assert (view.status["kind"], len(view.result.tokens)) == ("live", 3)
+
+
+def test_closing_a_board_takes_back_what_was_queued(board: Any, model: Any) -> None:
+    view = board.attention()
+    board.run("the cat sat")
+    with exclusive(model._module):
+        board.rerun(view)
+        board.rerun(view)
+        assert view.status["kind"] == "running"
+        board.close()
+    worker_of(model).wait(20.0)
+    assert (view.status["kind"], view.status["can_rerun"]) == ("live", False)
 
 
 def test_beam_search_is_refused_in_words(board: Any) -> None:
@@ -343,7 +385,6 @@ def test_a_trace_in_a_time_cell_works(model: Any) -> None:
         assert shell.run_cell(cell, store_history=True).success
     assert shell.user_ns["h"].shape == (1, 3, 32)
     assert shell.user_ns["view"].result.provenance.run == 2
-    assert TIMED == "<timed exec>"
 
 
 def test_two_hundred_runs_leak_no_python_object() -> None:

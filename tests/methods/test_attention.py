@@ -177,6 +177,7 @@ def test_provenance_says_where_the_numbers_came_from() -> None:
         (3, "a prompt is text, .* got int 3"),
         ({"a": 1}, "a prompt is text, .* got dict"),
         (torch.rand(1, 2), "a prompt is text, .* got Tensor"),
+        ([[1, 2], [1, 64]], "token id 64 at position 1"),
         ([1, 64], "token id 64 at position 1 is outside the vocabulary .* 0-63"),
         ("the " * 65, r"prompt has 65 tokens; .* was made for 64 \(n_ctx\). Shorten it by 1"),
     ],
@@ -187,7 +188,14 @@ def test_a_bad_prompt_is_refused_in_words(prompt: Any, message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "prompt", [(3, 4, 5), np.array([3, 4, 5]), np.array([[3, 4, 5]]), torch.tensor([3, 4, 5])]
+    "prompt",
+    [
+        (3, 4, 5),
+        [[3, 4, 5]],
+        np.array([3, 4, 5]),
+        np.array([[3, 4, 5]]),
+        torch.tensor([3, 4, 5]),
+    ],
 )
 def test_ids_come_in_many_forms(prompt: Any) -> None:
     assert attention(wrapped(tiny_gpt2()), prompt).tokens.ids == (3, 4, 5)

@@ -63,7 +63,7 @@ def test_wrapping_twice_gives_the_same() -> None:
     assert iw.wrap(module) is model
 
 
-@pytest.mark.parametrize("prompt", [[1, 2, 3], torch.tensor([[1, 2, 3]])])
+@pytest.mark.parametrize("prompt", [[1, 2, 3], [[1, 2, 3]], torch.tensor([[1, 2, 3]])])
 def test_a_hugging_face_model_without_tokenizer_takes_ids(prompt: Any) -> None:
     assert len(iw.attention(tiny_gpt2(), prompt).result.tokens) == 3
 
