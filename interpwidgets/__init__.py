@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from interpwidgets.models.description import describe as describe
     from interpwidgets.models.loading import load as load
     from interpwidgets.models.loading import wrap as wrap
+    from interpwidgets.models.registering import register_architecture as register_architecture
     from interpwidgets.results.saved import load_result as load_result
     from interpwidgets.selection import Selection as Selection
     from interpwidgets.show import show as show
@@ -34,6 +35,7 @@ _WHERE = {
     "export": "export",
     "load": "models.loading",
     "load_result": "results.saved",
+    "register_architecture": "models.registering",
     "show": "show",
     "wrap": "models.loading",
 }

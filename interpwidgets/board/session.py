@@ -11,7 +11,7 @@ from typing import Any
 from interpwidgets.board.worker import worker_of
 from interpwidgets.errors import PromptError, TraceError
 from interpwidgets.methods.attention import MAX_BYTES, AttentionMethod
-from interpwidgets.models.adapter import Model
+from interpwidgets.models.adapter import Model, adapter_of
 from interpwidgets.models.capture import Capture, Read
 from interpwidgets.models.cell_source import find_timed_source
 from interpwidgets.models.loading import ready
@@ -133,6 +133,7 @@ class Board:
                 "beam search moves prompts between rows, so positions could not be told "
                 "apart; use num_beams=1."
             )
+        adapter_of(self.model).check_writes()
         return self._open(sys._getframe(1), inputs, {**kwargs, "fn": self.model.generate})
 
     def _open(self, frame: Any, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

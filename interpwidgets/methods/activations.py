@@ -88,8 +88,9 @@ class ActivationsMethod:
         """Return how many bytes the values will be kept in."""
         a = adapter
         widths = {
-            "logits": a.d_vocab,
-            "pattern": a.n_heads * n_tokens,
+            "logits": a.d_vocab or 0,
+            "result": a.n_heads * a.d_model,
+            **dict.fromkeys(("pattern", "attn_scores"), a.n_heads * n_tokens),
             **dict.fromkeys(("q", "z"), a.n_heads * a.d_head),
             **dict.fromkeys(("k", "v"), a.n_kv_heads * a.d_head),
         }

@@ -39,16 +39,20 @@ class Description(ModelFacts):
             " ".join(filter(None, [self.name, self.revision, f"({self.model_type})"])),
             f"  {self.n_layers} layers × {self.n_heads} heads{kv}, d_model {self.d_model:,}, "
             f"d_head {self.d_head}, {mlp}",
-            f"  context {self.n_ctx:,}, vocabulary {self.d_vocab:,}, "
-            f"{self.n_parameters:,} parameters",
+            f"  {self._limits()}, {self.n_parameters:,} parameters",
             f"  {self.dtype} on {self.device}, {self.attention or 'own'} attention, "
             f"{self.tokenizer or 'no tokenizer'}",
             "  sites:",
-            *(f"    {name:<10} {where}" for name, where in self.sites.items()),
+            *(f"    {name:<11} {where}" for name, where in self.sites.items()),
         ]
         return "\n".join(lines)
 
     __repr__ = __str__
+
+    def _limits(self) -> str:
+        context = "no limit of context" if self.n_ctx is None else f"context {self.n_ctx:,}"
+        vocabulary = "no" if self.d_vocab is None else f"{self.d_vocab:,}"
+        return f"{context}, vocabulary {vocabulary}".replace("vocabulary no", "no vocabulary")
 
 
 def describe(model: Any) -> Description:
@@ -78,9 +82,4 @@ def describe(model: Any) -> Description:
 
 def _sites_of(adapter: Adapter) -> dict[str, str]:
     places = adapter.architecture.places
-    item = {None: "", 0: "[0]", 1: "[1]"}
-    return {
-        name: f"{places[name].path}.{places[name].slot}{item[places[name].item]}"
-        for name in SITES
-        if name in places
-    }
+    return {name: str(places[name]) for name in SITES if name in places}

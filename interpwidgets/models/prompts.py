@@ -11,6 +11,7 @@ import torch
 from interpwidgets.errors import PromptError
 from interpwidgets.models.adapter import Adapter
 from interpwidgets.models.capture import Capture
+from interpwidgets.models.images import as_pixels, check_image, is_image
 
 
 def check_prompt(prompt: Any, adapter: Adapter, tokenizer: Any | None) -> None:
@@ -24,7 +25,9 @@ def check_prompt(prompt: Any, adapter: Adapter, tokenizer: Any | None) -> None:
     Raises:
         PromptError: No tokens, text without a tokenizer, or ids out of range.
     """
-    if isinstance(prompt, str):
+    if adapter.architecture.positions:
+        check_image(prompt, adapter)
+    elif isinstance(prompt, str):
         _check_text(prompt, adapter, tokenizer)
     elif _is_list_of(prompt, str) and prompt:
         for text in prompt:
@@ -65,6 +68,8 @@ def as_input(prompt: Any, tokenizer: Any | None) -> Any:
         prompt: What the user gave.
         tokenizer: The model's; None when it has none.
     """
+    if is_image(prompt):
+        return as_pixels(prompt)
     if isinstance(prompt, np.ndarray):
         prompt = torch.from_numpy(prompt)
         return prompt if prompt.dim() > 1 else prompt[None]
@@ -91,12 +96,12 @@ def _check_text(text: str, adapter: Adapter, tokenizer: Any | None) -> None:
 def _check_ids(ids: Sequence[int], adapter: Adapter) -> None:
     if not ids:
         raise PromptError("the prompt has no token ids; give at least one.")
-    outside = [(pos, i) for pos, i in enumerate(ids) if not 0 <= i < adapter.d_vocab]
+    outside = [(pos, i) for pos, i in enumerate(ids) if not 0 <= i < (adapter.d_vocab or 0)]
     if outside:
         pos, token_id = outside[0]
         raise PromptError(
             f"token id {token_id} at position {pos} is outside the vocabulary of "
-            f"{adapter.name}, 0-{adapter.d_vocab - 1}."
+            f"{adapter.name}, 0-{(adapter.d_vocab or 0) - 1}."
         )
 
 
@@ -107,7 +112,7 @@ def check_length(capture: Capture, adapter: Adapter) -> None:
         PromptError: It has; the message says by how many.
     """
     n_tokens = capture.n_tokens - min(capture.n_pads, default=0)
-    if n_tokens > adapter.n_ctx:
+    if adapter.n_ctx is not None and n_tokens > adapter.n_ctx:
         generated = n_tokens - capture.n_prompt_tokens
         what = (
             f"prompt and {generated} generated tokens have" if generated > 0 else "prompt has"

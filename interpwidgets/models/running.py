@@ -13,6 +13,7 @@ from interpwidgets.errors import PromptError, ReadTooLargeError
 from interpwidgets.models.adapter import Adapter, Model, adapter_of
 from interpwidgets.models.capture import Capture, Read
 from interpwidgets.models.dtype import dtype_of
+from interpwidgets.models.images import patch_tokens
 from interpwidgets.models.loading import ready
 from interpwidgets.models.prompts import check_length, check_prompt
 from interpwidgets.models.token_text import read_tokens
@@ -40,6 +41,8 @@ class Run:
 
     def tokens(self, prompt: int) -> Tokens:
         """Return the tokens of one prompt of the batch."""
+        if self.adapter.architecture.positions:
+            return patch_tokens(self.adapter)
         n_generated = self.capture.n_tokens - self.capture.n_prompt_tokens
         return read_tokens(
             self.tokenizer, self.capture.prompt_ids(prompt), n_generated=n_generated
