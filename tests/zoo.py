@@ -30,13 +30,13 @@ _ONE_KV_EACH: dict[str, Any] = {
 }
 _GROUPED = _ONE_KV_EACH | {"num_key_value_heads": 2}
 _WIDE = _GROUPED | {"head_dim": 16}
-_GEMMA = _WIDE | {"query_pre_attn_scalar": 16, "sliding_window": WINDOW}
+GEMMA = _WIDE | {"query_pre_attn_scalar": 16, "sliding_window": WINDOW}
 _EXPERTS = {"num_local_experts": 4, "num_experts_per_tok": 2}
 _BLOOM = {"vocab_size": VOCAB, "hidden_size": 32, "n_layer": 3, "n_head": 4, **_IDS}
 _FALCON = {k: v for k, v in _ONE_KV_EACH.items() if k != "intermediate_size"}
 _OPT = _FALCON | {"ffn_dim": 48, "word_embed_proj_dim": 32}
-_TEXT = _ONE_KV_EACH
-_IMAGE = {
+TEXT = _ONE_KV_EACH
+IMAGE = {
     "hidden_size": 32,
     "num_hidden_layers": 3,
     "num_attention_heads": 4,
@@ -44,7 +44,7 @@ _IMAGE = {
     "image_size": 12,
     "patch_size": 4,
 }
-_SLIDING = ["sliding_attention", "full_attention", "sliding_attention"]
+SLIDING = ["sliding_attention", "full_attention", "sliding_attention"]
 
 DECODERS: dict[str, Callable[[], Any]] = {
     "gpt2": lambda: hf.GPT2Config(
@@ -61,9 +61,9 @@ DECODERS: dict[str, Callable[[], Any]] = {
     "mixtral": lambda: hf.MixtralConfig(**_GROUPED, **_EXPERTS),
     "gemma": lambda: hf.GemmaConfig(**_WIDE),
     "gemma2": lambda: hf.Gemma2Config(
-        **_GEMMA, attn_logit_softcapping=2.0, final_logit_softcapping=3.0
+        **GEMMA, attn_logit_softcapping=2.0, final_logit_softcapping=3.0
     ),
-    "gemma3_text": lambda: hf.Gemma3TextConfig(**_GEMMA, layer_types=_SLIDING),
+    "gemma3_text": lambda: hf.Gemma3TextConfig(**GEMMA, layer_types=SLIDING),
     "gpt_neox": lambda: hf.GPTNeoXConfig(**_ONE_KV_EACH, use_parallel_residual=True),
     "gpt_neox, not parallel": lambda: hf.GPTNeoXConfig(
         **_ONE_KV_EACH, use_parallel_residual=False
@@ -93,9 +93,9 @@ DECODERS: dict[str, Callable[[], Any]] = {
 }
 
 OTHERS: dict[str, Callable[[str], Any]] = {
-    "bert": lambda attention: hf.BertForMaskedLM(_set(hf.BertConfig(**_TEXT), attention)),
+    "bert": lambda attention: hf.BertForMaskedLM(_set(hf.BertConfig(**TEXT), attention)),
     "roberta": lambda attention: hf.RobertaForMaskedLM(
-        _set(hf.RobertaConfig(**_TEXT), attention)
+        _set(hf.RobertaConfig(**TEXT), attention)
     ),
     "distilbert": lambda attention: hf.DistilBertForMaskedLM(
         _set(
@@ -111,13 +111,13 @@ OTHERS: dict[str, Callable[[str], Any]] = {
         )
     ),
     "clip_text_model": lambda attention: hf.CLIPTextModel(
-        _set(hf.CLIPTextConfig(**_TEXT), attention)
+        _set(hf.CLIPTextConfig(**TEXT), attention)
     ),
     "clip_vision_model": lambda attention: hf.CLIPVisionModel(
-        _set(hf.CLIPVisionConfig(**_IMAGE), attention)
+        _set(hf.CLIPVisionConfig(**IMAGE), attention)
     ),
     "vit": lambda attention: hf.ViTForImageClassification(
-        _set(hf.ViTConfig(**_IMAGE), attention)
+        _set(hf.ViTConfig(**IMAGE), attention)
     ),
 }
 
@@ -193,12 +193,17 @@ def _with_signal(weights: torch.Tensor) -> torch.Tensor:
     return 0.25 * torch.randn_like(weights)
 
 
-def wrapped_model(name: str, *, attention: str = "eager") -> Any:
-    """The nnsight model around ``make``'s."""
+def wrap(module: Any, **more: Any) -> Any:
+    """The nnsight model around a module."""
     with warnings.catch_warnings():
         # BERT has submodules called `output`, which nnsight serves under another name.
         warnings.filterwarnings("ignore", message=".* has a submodule named 'output'")
-        return iw.wrap(make(name, attention=attention))
+        return iw.wrap(module, **more)
+
+
+def wrapped_model(name: str, *, attention: str = "eager") -> Any:
+    """The nnsight model around ``make``'s."""
+    return wrap(make(name, attention=attention))
 
 
 def prompt_of(name: str) -> torch.Tensor:

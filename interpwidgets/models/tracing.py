@@ -106,9 +106,11 @@ def _run_with_reads(model: Envoy, reader: Reader, run: Callable[[], None]) -> Ca
         inside = any(read.site in INSIDE_ATTENTION for read in reads)
         try:
             with (
-                eager_attention(module, needed=inside) as capture.note,
+                eager_attention(module, needed=inside) as note,
                 observer.watching_softmax(),
             ):
+                caution = adapter.architecture.caution if note else ""
+                capture.note = ". ".join(filter(None, [note, caution]))
                 model.interleaver.mediators.append(worker)
                 run()
         except BaseException as error:

@@ -48,6 +48,13 @@ def bloom(config: Any) -> Architecture:
     return table
 
 
+# Seen in transformers 5.23: once in the mask, and once more in the eager branch.
+_FALCON_CAUTION = (
+    "Falcon's eager attention adds its ALiBi bias twice, which its fused one does not: "
+    "these are the patterns of another model"
+)
+
+
 def falcon(config: Any) -> Architecture:
     """Return Falcon's table: parallel or not, one key-value head, a few, or all."""
     parallel = config.new_decoder_architecture or config.parallel_attn
@@ -68,6 +75,7 @@ def falcon(config: Any) -> Architecture:
             },
         ),
         base="transformer",
+        caution=_FALCON_CAUTION if config.alibi else "",
         sizes={
             "n_kv_heads": config.num_kv_heads if few_heads else 1,
             **({"n_ctx": None} if config.alibi else {}),

@@ -72,6 +72,9 @@ class Architecture:
     writes: bool = True
     """Whether it generates text: a decoder."""
 
+    caution: str = ""
+    """What a Result must say when eager attention was switched on for it."""
+
     sizes: Mapping[str, int | str | None] = field(default_factory=dict)
     """Sizes that the configuration gives under another name (a string), or that follow
     from it (a number; None: no such size)."""
