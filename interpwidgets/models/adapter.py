@@ -82,7 +82,7 @@ class Adapter(ModelFacts):
             args, kwargs = value
             value = args[0] if args else next(iter(kwargs.values()))
         if place.item is not None:
-            value = value[place.item]
+            value = _item_of(value, place)
         if value is None:
             raise SiteError(
                 f"{place.path} returned no attention weights: its attention "
@@ -103,6 +103,15 @@ class Adapter(ModelFacts):
             parts = groups.split([per_group, 1, 1], dim=-2)
             return parts["qkv".index(part)].flatten(-3, -2)
         return value.unflatten(-1, (-1, self.d_head))
+
+
+def _item_of(value: Any, place: Place) -> Any:
+    if isinstance(value, torch.Tensor):  # its item would be a prompt of the batch
+        raise SiteError(
+            f"{place.path} gives one tensor, but the table takes [{place.item!r}] of it: "
+            "correct the table, iw.register_architecture(..., places={...})."
+        )
+    return value[place.item]
 
 
 #: nnsight's model object, under the name that other rooms annotate with.

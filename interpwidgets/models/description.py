@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from interpwidgets.models.adapter import Adapter, ModelFacts, adapter_of, module_of
 from interpwidgets.models.dtype import dtype_of
 from interpwidgets.models.loading import wrap
@@ -69,15 +71,20 @@ def describe(model: Any) -> Description:
     model = wrap(model)
     adapter, module = adapter_of(model), module_of(model)
     facts = {field.name: getattr(adapter, field.name) for field in fields(ModelFacts)}
-    parameter = next(module.parameters())
     return Description(
         **facts,
         n_parameters=sum(p.numel() for p in module.parameters()),
         dtype=dtype_of(model),
-        device=str(parameter.device),
+        device=_devices_of(module),
         attention=str(getattr(module.config, "_attn_implementation", "") or ""),
         sites=_sites_of(adapter),
     )
+
+
+def _devices_of(module: torch.nn.Module) -> str:
+    """Return where the weights are; several, when they are split over devices."""
+    found = {str(parameter.device) for parameter in module.parameters()}
+    return ", ".join(sorted("off-loaded" if name == "meta" else name for name in found))
 
 
 def _sites_of(adapter: Adapter) -> dict[str, str]:

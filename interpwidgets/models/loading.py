@@ -113,7 +113,9 @@ def _wrap_hugging_face(module: PreTrainedModel, tokenizer: Any | None) -> Envoy:
             tokenizer = None  # prompts must then be ids; a text prompt says so
     if tokenizer is None:
         return NNsight(module)
-    return TransformersModel(module, tokenizer=tokenizer)
+    # Of an encoder nnsight makes what fills masks, which takes no text without a mask.
+    task = None if module.can_generate() else "feature-extraction"
+    return TransformersModel(module, tokenizer=tokenizer, task=task)
 
 
 def ready(model: Any) -> Envoy:
@@ -130,10 +132,20 @@ def ready(model: Any) -> Envoy:
 
 
 def _refuse_meta(module: torch.nn.Module) -> None:
-    if any(parameter.is_meta for parameter in module.parameters()):
+    on_meta = [parameter.is_meta for parameter in module.parameters()]
+    if not any(on_meta):
+        return
+    name = type(module).__name__
+    # accelerate keeps weights on meta between uses; its hooks bring them in time.
+    if not any(hasattr(part, "_hf_hook") for part in module.modules()):
         raise ModelError(
-            f"{type(module).__name__} is on the meta device: it has shapes but no weights. "
+            f"{name} is on the meta device: it has shapes but no weights. "
             'Load it with iw.load(name), or outside `torch.device("meta")`.'
+        )
+    if on_meta[0]:
+        raise ModelError(
+            f"the first weights of {name} are off-loaded, and nnsight puts a prompt where the "
+            "first weights are. Keep the embedding in memory: give it a device in device_map."
         )
 
 

@@ -46,8 +46,9 @@ def register_architecture(
             what the norm receives; leave it out in parallel blocks.
         norm: Path of the last norm.
         unembed: Path of the unembedding.
-        places: Sites that are elsewhere, in the form that ``iw.describe`` shows, e.g.
-            ``{"attn_out": "model.layers.{layer}.post_norm.output"}``.
+        places: Sites that are elsewhere: a module's path and ``.input``, ``.output``, an
+            item of that, or ``.softmax`` (for ``attn_scores``: what the softmax inside it
+            receives), e.g. ``{"pattern": "model.layers.{layer}.attn.core.output[1]"}``.
         sizes: Sizes under other names in the configuration, e.g. ``{"n_heads": "heads"}``.
         causal: Whether attention is masked to the past.
 

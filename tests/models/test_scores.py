@@ -15,7 +15,7 @@ from interpwidgets.errors import SiteError
 from interpwidgets.models.adapter import adapter_of
 from interpwidgets.models.capture import Capture, Read
 from interpwidgets.models.running import MethodReader
-from interpwidgets.models.tracing import forward
+from interpwidgets.models.tracing import ReadBackend, forward
 
 #: Models with an attention of their own, which pass no function of transformers.
 OWN = frozenset(
@@ -194,8 +194,6 @@ def test_masks_are_found_in_half_precision(name: str, dtype: torch.dtype) -> Non
 
 
 def test_scores_see_the_users_edit_of_queries() -> None:
-    from interpwidgets.models.tracing import ReadBackend
-
     model, prompt = zoo.wrapped_model("llama"), zoo.prompt_of("llama")
     reader = ReadSites(model, "attn_scores")
     captures: list[Capture] = []
@@ -208,8 +206,6 @@ def test_scores_see_the_users_edit_of_queries() -> None:
 
 
 def test_scores_come_at_every_step_of_a_generation() -> None:
-    from interpwidgets.models.tracing import ReadBackend
-
     model, prompt = zoo.wrapped_model("llama"), zoo.prompt_of("llama")
     reader = ReadSites(model, "attn_scores", "result")
     captures: list[Capture] = []

@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 
 from interpwidgets.errors import ModelError, SiteError
 from interpwidgets.models.architectures import encoders, gpt2, llama, neox, towers
 from interpwidgets.models.architectures.guess import guessed_table
-from interpwidgets.models.architectures.table import Architecture, Place
+from interpwidgets.models.architectures.table import Architecture, Place, Slot, Split
 from interpwidgets.sites import check_site
 
 #: A table, or a function of the configuration where it decides what there is.
@@ -34,7 +34,11 @@ _TABLES: dict[str, Table] = {
     "clip_vision_model": towers.clip_vision,
 }
 
-_PLACE = re.compile(r"(?:(?P<path>.+)\.)?(?P<slot>input|output)(?:\[(?P<item>\w+)\])?")
+_SPLITS: dict[str, Split] = {
+    **dict.fromkeys(("q", "z", "result"), "heads"),
+    **dict.fromkeys(("k", "v"), "kv_heads"),
+}
+_PLACE = re.compile(r"(?:(?P<path>.+)\.)?(?P<slot>input|output|softmax)(?:\[(?P<item>\w+)\])?")
 
 
 def model_types() -> list[str]:
@@ -67,10 +71,13 @@ def find_architecture(config: Any, module: torch.nn.Module, part: str = "") -> A
             f"{guessed_table(config.model_type, module)}"
         )
     found = table if isinstance(table, Architecture) else table(config)
+    if getattr(config, "is_decoder", False):  # BERT's modules, made to write
+        found = dataclasses.replace(found, causal=True, writes=True)
     for base in _bases(found, part):
         moved = _moved(found, base)
         if _has(module, moved.places["resid_post"]):
-            return _without_missing(moved, module)
+            headless = bool(found.base) and not base  # the root itself is what is inside
+            return _without_missing(moved.without("logits") if headless else moved, module)
     blocks = found.places["resid_post"].path
     raise ModelError(
         f"{type(module).__name__} says that it is a {config.model_type!r}, but it has no "
@@ -101,8 +108,6 @@ def _moved(table: Architecture, base: str) -> Architecture:
 def _without_missing(table: Architecture, module: torch.nn.Module) -> Architecture:
     """Leave out what this module lacks: a head, a norm that some sizes do without."""
     missing = [site for site, place in table.places.items() if not _has(module, place)]
-    if not table.base and "logits" in table.places and not table.places["logits"].path:
-        missing.append("logits")  # the root is a model without a head
     return table.without(*missing)
 
 
@@ -130,11 +135,13 @@ def _read_place(site: str, text: str) -> Place:
     if match is None:
         raise SiteError(
             f"the place of {site} must read like 'model.layers.{{layer}}.attn.output[0]': a "
-            f"module's path, .input or .output, an item of it; got {text!r}."
+            f"module's path, .input, .output or .softmax, an item of it; got {text!r}."
         )
     item = match["item"]
     return Place(
         match["path"] or "",
-        "input" if match["slot"] == "input" else "output",
+        cast(Slot, match["slot"]),
         int(item) if item and item.isdigit() else item,
+        split=_SPLITS.get(site),
+        projected=site == "result",
     )
