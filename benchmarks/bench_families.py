@@ -55,8 +55,9 @@ def grouped(layers: int, width: int) -> dict[str, Any]:
 
 
 def few_names(layers: int, width: int) -> dict[str, Any]:
-    """Return the names of GPT-2, GPT-J and Bloom."""
-    return {"vocab_size": VOCAB, "n_embd": width, "n_layer": layers, "n_head": 12}
+    """Return the names of GPT-2 and GPT-J."""
+    ends = {"bos_token_id": 1, "eos_token_id": 2}
+    return {"vocab_size": VOCAB, "n_embd": width, "n_layer": layers, "n_head": 12, **ends}
 
 
 def experts(layers: int, width: int) -> dict[str, Any]:

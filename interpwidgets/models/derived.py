@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float
@@ -101,9 +101,11 @@ def through_projection(
         projection: The output projection.
         model: The model that is running.
     """
-    if type(projection) in (nn.Linear, Conv1D) and not projection.weight.is_meta:
-        weight = projection.weight if isinstance(projection, Conv1D) else projection.weight.T
-        return torch.einsum("bphd,hdm->bphm", z, weight.unflatten(0, z.shape[-2:]))
+    if type(projection) in (nn.Linear, Conv1D):
+        weight = cast(torch.Tensor, projection.weight)
+        if not weight.is_meta:
+            weight = weight if isinstance(projection, Conv1D) else weight.T
+            return torch.einsum("bphd,hdm->bphm", z, weight.unflatten(0, z.shape[-2:]))
     with _standing_down(model):
         return _head_by_head(z, projection)
 

@@ -18,6 +18,7 @@ WITH_EXAMPLES = [
     "interpwidgets.methods.attention",
     "interpwidgets.models.description",
     "interpwidgets.models.loading",
+    "interpwidgets.models.registering",
 ]
 
 
