@@ -25,7 +25,9 @@ class ModelFacts:
     n_layers: int
     n_heads: int
     n_kv_heads: int
-    n_ctx: int
+    n_ctx: int | None
+    """Longest input the model was made for; None when its config does not say."""
+
     d_model: int
     d_head: int
     d_mlp: int | None
@@ -140,7 +142,7 @@ def _make_adapter(model: Envoy, module: torch.nn.Module) -> Adapter:
         n_layers=config.num_hidden_layers,
         n_heads=n_heads,
         n_kv_heads=getattr(config, "num_key_value_heads", None) or n_heads,
-        n_ctx=config.max_position_embeddings,
+        n_ctx=getattr(config, "max_position_embeddings", None),
         d_model=d_model,
         d_head=getattr(config, "head_dim", None) or d_model // n_heads,
         d_mlp=_d_mlp(config, architecture, d_model),

@@ -35,11 +35,12 @@ class Description(ModelFacts):
     def __str__(self) -> str:
         mlp = "no MLP" if self.d_mlp is None else f"d_mlp {self.d_mlp:,}"
         kv = "" if self.n_kv_heads == self.n_heads else f" ({self.n_kv_heads} key-value)"
+        context = "unknown" if self.n_ctx is None else f"{self.n_ctx:,}"
         lines = [
             " ".join(filter(None, [self.name, self.revision, f"({self.model_type})"])),
             f"  {self.n_layers} layers × {self.n_heads} heads{kv}, d_model {self.d_model:,}, "
             f"d_head {self.d_head}, {mlp}",
-            f"  context {self.n_ctx:,}, vocabulary {self.d_vocab:,}, "
+            f"  context {context}, vocabulary {self.d_vocab:,}, "
             f"{self.n_parameters:,} parameters",
             f"  {self.dtype} on {self.device}, {self.attention or 'own'} attention, "
             f"{self.tokenizer or 'no tokenizer'}",
