@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from interpwidgets.board.session import Board as Board
     from interpwidgets.export import export as export
     from interpwidgets.methods.activations import activations as activations
+    from interpwidgets.methods.head_scores import head_scores as head_scores
     from interpwidgets.models.description import describe as describe
     from interpwidgets.models.loading import load as load
     from interpwidgets.models.loading import wrap as wrap
@@ -33,12 +34,16 @@ _WHERE = {
     "attention": "board.calls",
     "describe": "models.description",
     "export": "export",
+    "head_scores": "methods.head_scores",
     "load": "models.loading",
     "load_result": "results.saved",
     "register_architecture": "models.registering",
     "show": "show",
     "wrap": "models.loading",
 }
+
+#: What returns a bare Result: ``show`` is loaded with it, which knows how that is drawn.
+_DRAWN = ("head_scores", "load_result")
 
 __all__ = ["__version__", "errors", *_WHERE]  # noqa: PLE0604
 
@@ -48,6 +53,8 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module("interpwidgets.errors")
     if name not in _WHERE:
         raise AttributeError(f"module 'interpwidgets' has no attribute {name!r}")
+    if name in _DRAWN:
+        importlib.import_module("interpwidgets.show")
     module = importlib.import_module(f"interpwidgets.{_WHERE[name]}")
     return getattr(module, name)
 

@@ -58,6 +58,10 @@ class SelectionError(MessageError):
     """What was selected is not in the view."""
 
 
+class ScoreError(InterpWidgetsError, ValueError):
+    """A score of heads is unknown, cannot be measured, or a user's own one fails."""
+
+
 class ExportError(InterpWidgetsError, ValueError):
     """A notebook or view cannot be exported."""
 

@@ -1,6 +1,6 @@
 """From a Result to a picture: tables by type of view, figure and other renderings.
 
-When it is imported in a notebook, a bare Result there shows itself as a view.
+When it is imported in a notebook, a bare Result there shows itself.
 """
 
 from __future__ import annotations
@@ -13,15 +13,21 @@ from interpwidgets.errors import ResultError
 from interpwidgets.export.view import view_page
 from interpwidgets.results.attention import AttentionPattern
 from interpwidgets.results.base import Result
+from interpwidgets.results.head_scores import HeadScores
+from interpwidgets.results.renderings import add_rendering
 from interpwidgets.widgets.attention import AttentionView
 from interpwidgets.widgets.attention_circuitsvis import InlinePage, attention_circuitsvis
 from interpwidgets.widgets.attention_figure import Width, attention_figure
 from interpwidgets.widgets.base import View
 from interpwidgets.widgets.display import display_view
+from interpwidgets.widgets.head_scores_figure import head_scores_figure
+from interpwidgets.widgets.head_scores_static import head_scores_html
 from interpwidgets.widgets.placement import PLACES
-from interpwidgets.widgets.renderings import add_rendering
 
 VIEWS: dict[type[Result], type[View]] = {AttentionPattern: AttentionView}
+
+#: Results that are drawn as plain HTML, without a view.
+PAGES: dict[type[Result], Callable[[Any], str]] = {HeadScores: head_scores_html}
 
 
 def view_class(result_type: type[Result]) -> type[View]:
@@ -127,6 +133,7 @@ def _of_type(table: dict[type[Result], T], result_type: type, what: str) -> T:
 
 
 add_rendering("figure", figure)
+add_rendering("head_scores_figure", head_scores_figure)
 add_rendering("to_circuitsvis", to_circuitsvis)
 add_rendering("to_html", view_page)
 
@@ -135,7 +142,7 @@ add_rendering("to_html", view_page)
 
 
 def add_formatters(shell: Any) -> None:
-    """Make bare Results at the end of a cell show themselves as views.
+    """Make bare Results at the end of a cell show themselves, as views or as HTML.
 
     Args:
         shell: An IPython shell.
@@ -143,6 +150,8 @@ def add_formatters(shell: Any) -> None:
     formatter = shell.display_formatter.ipython_display_formatter
     for result_type in VIEWS:
         formatter.for_type(result_type, _display)
+    for result_type, page in PAGES.items():
+        shell.display_formatter.formatters["text/html"].for_type(result_type, page)
 
 
 def _display(result: Result) -> None:

@@ -15,12 +15,12 @@ from IPython.core.interactiveshell import InteractiveShell
 from interpwidgets.errors import InterpWidgetsError, ResultError
 from interpwidgets.results.attention import AttentionPattern
 from interpwidgets.results.base import Provenance, Result
+from interpwidgets.results.renderings import rendering
 from interpwidgets.results.saved import load_result
 from interpwidgets.selection import Selection
 from interpwidgets.show import add_formatters, figure, show, view_class
 from interpwidgets.widgets.attention import AttentionView
 from interpwidgets.widgets.attention_picture import RAMP
-from interpwidgets.widgets.renderings import rendering
 
 TOKENS = ["<b>x</b>", " Mary", "</script><script>alert(1)</script>", "\n", " Mary"]
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 class Description(ModelFacts):
     """A model's name, sizes and sites."""
 
+    context: str
+    """Its longest input in words, also where that has no limit or is not known."""
     n_parameters: int
     dtype: str
     device: str
@@ -52,9 +54,9 @@ class Description(ModelFacts):
     __repr__ = __str__
 
     def _limits(self) -> str:
-        context = "no limit of context" if self.n_ctx is None else f"context {self.n_ctx:,}"
-        vocabulary = "no" if self.d_vocab is None else f"{self.d_vocab:,}"
-        return f"{context}, vocabulary {vocabulary}".replace("vocabulary no", "no vocabulary")
+        if self.d_vocab is None:
+            return f"{self.context}, no vocabulary"
+        return f"{self.context}, vocabulary {self.d_vocab:,}"
 
 
 def describe(model: Any) -> Description:
@@ -73,12 +75,20 @@ def describe(model: Any) -> Description:
     facts = {field.name: getattr(adapter, field.name) for field in fields(ModelFacts)}
     return Description(
         **facts,
+        context=_context_of(adapter),
         n_parameters=sum(p.numel() for p in module.parameters()),
         dtype=dtype_of(model),
         device=_devices_of(module),
         attention=str(getattr(module.config, "_attn_implementation", "") or ""),
         sites=_sites_of(adapter),
     )
+
+
+def _context_of(adapter: Adapter) -> str:
+    if adapter.n_ctx is not None:
+        return f"context {adapter.n_ctx:,}"
+    told = "n_ctx" in adapter.architecture.sizes
+    return "no limit of context" if told else "context unknown"
 
 
 def _devices_of(module: torch.nn.Module) -> str:

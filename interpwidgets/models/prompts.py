@@ -46,7 +46,7 @@ def check_prompt(prompt: Any, adapter: Adapter, tokenizer: Any | None) -> None:
         )
 
 
-def _is_list_of(prompt: Any, kind: type) -> bool:
+def _is_list_of(prompt: Any, kind: type | tuple[type, ...]) -> bool:
     return isinstance(prompt, (list, tuple)) and all(isinstance(p, kind) for p in prompt)
 
 
@@ -78,6 +78,43 @@ def as_input(prompt: Any, tokenizer: Any | None) -> Any:
     if tokenizer is None and _is_list_of(prompt, list):
         return torch.tensor(prompt)
     return prompt
+
+
+def token_ids_of(prompt: Any, adapter: Adapter, tokenizer: Any | None) -> list[list[int]]:
+    """Return the token ids of one or several prompts, as the model would read each alone.
+
+    Args:
+        prompt: Text, several texts, or token ids, also several rows of them.
+        adapter: The model's.
+        tokenizer: The model's; None when it has none.
+
+    Raises:
+        PromptError: It is something else, or has no tokens.
+    """
+    check_prompt(prompt, adapter, tokenizer)
+    rows: Any
+    if isinstance(prompt, str):
+        rows = [_ids_of_text(prompt, tokenizer)]
+    elif _is_list_of(prompt, str):
+        rows = [_ids_of_text(text, tokenizer) for text in prompt]
+    elif _is_list_of(prompt, int):
+        rows = [prompt]
+    else:
+        rows = prompt.tolist() if hasattr(prompt, "tolist") else prompt
+        rows = [rows] if _is_list_of(rows, int) else rows
+    if not _is_list_of(rows, (list, tuple)) or not all(_is_list_of(row, int) for row in rows):
+        raise PromptError(
+            "this takes text or token ids, one prompt or a list of them; got "
+            f"{type(prompt).__name__} {prompt!r:.40}."
+        )
+    return [list(row) for row in rows]
+
+
+def _ids_of_text(text: str, tokenizer: Any) -> list[int]:
+    ids = list(tokenizer(text)["input_ids"])
+    if not ids:
+        raise PromptError(f"the prompt {text!r:.40} has no tokens; give at least one word.")
+    return ids
 
 
 def _check_text(text: str, adapter: Adapter, tokenizer: Any | None) -> None:

@@ -17,7 +17,7 @@ class ModelSizes:
     n_heads: int
     n_kv_heads: int
     n_ctx: int | None
-    """Positions it was made for; None: no limit."""
+    """Longest input it was made for; None: no limit, or its configuration does not say."""
     d_model: int
     d_head: int
     d_mlp: int | None

@@ -8,8 +8,11 @@ from interpwidgets.errors import ResultError
 from interpwidgets.results.activations import Activations
 from interpwidgets.results.attention import AttentionPattern
 from interpwidgets.results.base import Result, read_saved
+from interpwidgets.results.head_scores import HeadScores
 
-KINDS: dict[str, type[Result]] = {kind.kind: kind for kind in (Activations, AttentionPattern)}
+KINDS: dict[str, type[Result]] = {
+    kind.kind: kind for kind in (Activations, AttentionPattern, HeadScores)
+}
 
 
 def load_result(path: str | Path) -> Result:

@@ -15,10 +15,10 @@ import anywidget
 import traitlets
 
 from interpwidgets.errors import InterpWidgetsError, MessageError, nearest
+from interpwidgets.results.renderings import rendering
 from interpwidgets.selection import Selection
 from interpwidgets.widgets.contract import ReportRequest, RerunRequest
 from interpwidgets.widgets.display import display_view
-from interpwidgets.widgets.renderings import rendering
 from interpwidgets.widgets.schema import check_request
 from interpwidgets.widgets.static_form import Embed
 from interpwidgets.widgets.subshell import let_browser_choose

@@ -1,6 +1,6 @@
-"""Other forms of a view (a page, a figure) by name, so that views import nobody above them.
+"""Other forms of a view or Result (a page, a figure) by name.
 
-``show`` and ``export`` add what they can draw when they are imported.
+So neither imports what draws it: ``show`` adds what it can draw when it is imported.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ _RENDERINGS: dict[str, Callable[..., Any]] = {}
 
 
 def add_rendering(name: str, draw: Callable[..., Any]) -> None:
-    """Make a form of views known.
+    """Make a form known.
 
     Args:
-        name: The method of ``View`` that asks for it.
-        draw: Called with the view and that method's arguments.
+        name: What the view's or Result's method asks for.
+        draw: Called with the view or Result, and that method's arguments.
     """
     _RENDERINGS[name] = draw
 
 
 def rendering(name: str) -> Callable[..., Any]:
-    """Return what draws a form of views.
+    """Return what draws a form.
 
     Args:
-        name: The method of ``View`` that asks.
+        name: What the view's or Result's method asks for.
 
     Raises:
         InterpWidgetsError: Whoever draws it is not imported.
