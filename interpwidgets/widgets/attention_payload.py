@@ -66,7 +66,7 @@ def stamp(provenance: Provenance, site: str, precision: str) -> Stamp:
         "precision": precision,
         "seed": "",
         "intervened": _places(provenance.intervened),
-        "note": provenance.note,
+        "note": provenance.remarks,
     }
 
 

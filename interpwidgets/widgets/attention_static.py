@@ -102,7 +102,7 @@ def _stamp(result: AttentionPattern) -> str:
     p = result.provenance
     model = f"{p.model} {p.revision}".strip()
     run = f"run {p.run}" if p.run else ""
-    parts = [model, "pattern", p.dtype, result.precision, run, p.note]
+    parts = [model, "pattern", p.dtype, result.precision, run, p.remarks]
     return " · ".join(filter(None, dict.fromkeys(parts)))
 
 
