@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import numbers
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -269,6 +270,26 @@ def _pad_id(tokenizer: Any | None, adapter: Adapter) -> int:
 
 def _takes(module: torch.nn.Module, argument: str) -> bool:
     return argument in inspect.signature(module.forward).parameters
+
+
+@contextlib.contextmanager
+def left_padding(model: Model) -> Iterator[None]:
+    """Let nnsight pad what it encodes itself on the left, whatever the tokenizer is set to.
+
+    On the right, a shorter prompt of a batch would be continued after its pads.
+
+    Args:
+        model: The nnsight model; encoders keep their side.
+    """
+    tokenizer = getattr(model, "tokenizer", None)
+    if tokenizer is None or not adapter_of(model).architecture.causal:
+        yield
+        return
+    before, tokenizer.padding_side = tokenizer.padding_side, "left"
+    try:
+        yield
+    finally:
+        tokenizer.padding_side = before
 
 
 # ------------------------------------------------------------------ checks in a run

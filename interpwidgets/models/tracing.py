@@ -23,7 +23,7 @@ from interpwidgets.models.architectures import Place
 from interpwidgets.models.capture import Capture, Read
 from interpwidgets.models.eager import eager_attention
 from interpwidgets.models.exclusive import exclusive
-from interpwidgets.models.prompts import Batch, read_prompts, to_input
+from interpwidgets.models.prompts import Batch, left_padding, read_prompts, to_input
 
 NO_PROMPT = (
     "the trace has no prompt: give trace() one, or open at least one "
@@ -121,7 +121,10 @@ def _run_with_reads(
         worker = _ReadWorker(observer, capture)
         wants_pattern = any(read.site == "pattern" for read in reads)
         try:
-            with eager_attention(module, needed=wants_pattern) as capture.note:
+            with (
+                left_padding(model),
+                eager_attention(module, needed=wants_pattern) as capture.note,
+            ):
                 model.interleaver.mediators.append(worker)
                 run()
         except BaseException as error:
