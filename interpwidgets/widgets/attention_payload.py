@@ -40,6 +40,7 @@ def attention_payload(
         "kind": "attention",
         "run": result.provenance.run,
         "tokens": _token_infos(result.tokens),
+        "turns": [{"role": role, "start": start} for role, start in result.tokens.turns()],
         "prompt_index": result.prompt_index,
         "prompt_count": result.prompt_count,
         "layers": list(result.layers),

@@ -77,6 +77,9 @@ def _facts(result: AttentionPattern, pooled: int) -> list[str]:
     facts = ["Each square is one head: query tokens run down, key tokens across; 0 is pale."]
     if pooled > 1:
         facts.append(f"A square's cell is the maximum of {pooled} × {pooled} pairs.")
+    if turns := result.tokens.turns():
+        said = ", ".join(f"{role} from {start}" for role, start in turns)
+        facts.append(f"Turns of the chat: {said}.")
     run = result.provenance.run
     by_layer = list(zip(result.layers, result.layer_runs, strict=True))
     never = [layer for layer, of in by_layer if of is None]
