@@ -22,8 +22,9 @@ from interpwidgets.models.chat import is_message, read_chat
 ENCODING_KEYWORDS = frozenset(
     {
         *("add_special_tokens", "attention_mask", "chat_template", "continue_final_message"),
-        *("documents", "input_ids", "inputs_embeds", "padding", "position_ids", "prefix"),
-        *("tokenizer_encode_kwargs", "token_type_ids", "tools", "truncation"),
+        *("audio", "audios", "documents", "image", "images", "input_ids", "inputs_embeds"),
+        *("padding", "position_ids", "prefix", "text", "tokenizer_encode_kwargs"),
+        *("token_type_ids", "tools", "truncation", "video", "videos"),
     }
 )
 _PLAIN_ENCODING = frozenset({"input_ids", "attention_mask"})

@@ -77,6 +77,8 @@ def _facts(result: AttentionPattern, pooled: int) -> list[str]:
     facts = ["Each square is one head: query tokens run down, key tokens across; 0 is pale."]
     if pooled > 1:
         facts.append(f"A square's cell is the maximum of {pooled} × {pooled} pairs.")
+    if result.prompt_count > 1:
+        facts.append(f"Prompt {result.prompt_index + 1} of {result.prompt_count}.")
     if turns := result.tokens.turns():
         said = ", ".join(f"{role} from {start}" for role, start in turns)
         facts.append(f"Turns of the chat: {said}.")
