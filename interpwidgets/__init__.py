@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from interpwidgets.board.session import Board as Board
     from interpwidgets.export import export as export
     from interpwidgets.methods.activations import activations as activations
+    from interpwidgets.models.adapting import adapter as adapter
     from interpwidgets.models.description import describe as describe
     from interpwidgets.models.loading import load as load
     from interpwidgets.models.loading import wrap as wrap
@@ -29,6 +30,7 @@ _WHERE = {
     "Board": "board.session",
     "Selection": "selection",
     "activations": "methods.activations",
+    "adapter": "models.adapting",
     "attention": "board.calls",
     "describe": "models.description",
     "export": "export",

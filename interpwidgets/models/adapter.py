@@ -12,6 +12,7 @@ from nnsight.intervention.envoy import Envoy
 
 from interpwidgets.errors import ModelError, SiteError
 from interpwidgets.models.architectures import Architecture, Place, find_architecture
+from interpwidgets.models.lora import WRAPPER_PATH, is_wrapper
 from interpwidgets.sites import WHOLE_MODEL, check_site
 
 
@@ -130,6 +131,8 @@ def _make_adapter(model: Envoy, module: torch.nn.Module) -> Adapter:
             "are not known. Wrap a Hugging Face model."
         )
     architecture = find_architecture(config.model_type)
+    if is_wrapper(module):
+        architecture = _under(WRAPPER_PATH, architecture)
     d_model, n_heads = config.hidden_size, config.num_attention_heads
     tokenizer = getattr(model, "tokenizer", None)
     return Adapter(
@@ -147,6 +150,15 @@ def _make_adapter(model: Envoy, module: torch.nn.Module) -> Adapter:
         d_vocab=config.vocab_size,
         tokenizer=type(tokenizer).__name__ if tokenizer is not None else "",
     )
+
+
+def _under(path: str, architecture: Architecture) -> Architecture:
+    """Return a table whose paths begin with another."""
+    places = {
+        name: dataclasses.replace(place, path=f"{path}{place.path}")
+        for name, place in architecture.places.items()
+    }
+    return dataclasses.replace(architecture, places=places)
 
 
 def _d_mlp(config: Any, architecture: Architecture, d_model: int) -> int | None:

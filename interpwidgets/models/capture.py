@@ -67,6 +67,9 @@ class Capture:
     intervened: dict[str, None] = field(default_factory=dict)
     """Module paths where the user changed a value, in order."""
 
+    adapter: str = ""
+    """The model's LoRA adapter and how strong it was; empty for none."""
+
     note: str = ""
     """For the provenance."""
 

@@ -74,6 +74,7 @@ class Run:
             sites=sites,
             run=self.capture.number,
             intervened=tuple(self.capture.intervened),
+            adapter=self.capture.adapter,
             bos=self.bos(prompt),
             note=self.capture.note,
         )
@@ -116,11 +117,12 @@ class MethodReader:
 
     def reads(self) -> list[Read]:
         """Return every read that a method wants."""
-        return [
+        wanted = [
             dataclasses.replace(read, reader=index)
             for index, method in enumerate(self.methods)
             for read in method.reads(self.adapter)
         ]
+        return wanted
 
     def check(self, capture: Capture) -> None:
         """Refuse a run that is too long, or whose reads would be too large."""

@@ -23,6 +23,7 @@ from interpwidgets.models.architectures import Place
 from interpwidgets.models.capture import Capture, Read
 from interpwidgets.models.eager import eager_attention
 from interpwidgets.models.exclusive import exclusive
+from interpwidgets.models.lora import describe_adapter
 from interpwidgets.models.prompts import Batch, left_padding, read_prompts, to_input
 
 NO_PROMPT = (
@@ -115,7 +116,7 @@ def _run_with_reads(
 ) -> Capture:
     module, adapter = module_of(model), adapter_of(model)
     with exclusive(module) as number:
-        capture = Capture(number, eos_ids=eos_ids)
+        capture = Capture(number, eos_ids=eos_ids, adapter=describe_adapter(module))
         reads = reader.reads()
         observer = _Observer(model, adapter, reader, reads, capture)
         worker = _ReadWorker(observer, capture)

@@ -16,6 +16,7 @@ WITH_EXAMPLES = [
     "interpwidgets.board.session",
     "interpwidgets.methods.activations",
     "interpwidgets.methods.attention",
+    "interpwidgets.models.adapting",
     "interpwidgets.models.description",
     "interpwidgets.models.loading",
 ]
