@@ -10,10 +10,11 @@ from typing import Any, NoReturn, Protocol, TypeVar, runtime_checkable
 import torch
 
 from interpwidgets.errors import PromptError, ReadTooLargeError
-from interpwidgets.models.adapter import Adapter, Model, adapter_of
+from interpwidgets.models.adapter import Adapter, Model, adapter_of, module_of
 from interpwidgets.models.capture import Capture, Read
 from interpwidgets.models.dtype import dtype_of
 from interpwidgets.models.loading import ready
+from interpwidgets.models.memory import check_pattern_memory
 from interpwidgets.models.prompts import Batch, check_run, read_prompts
 from interpwidgets.models.token_text import read_tokens
 from interpwidgets.models.tracing import forward
@@ -114,6 +115,7 @@ class MethodReader:
         self.tokenizer = getattr(model, "tokenizer", None)
         self.methods = list(methods)
         self.batch = batch or Batch()
+        self._makes_patterns = False
 
     def reads(self) -> list[Read]:
         """Return every read that a method wants."""
@@ -122,6 +124,7 @@ class MethodReader:
             for index, method in enumerate(self.methods)
             for read in method.reads(self.adapter)
         ]
+        self._makes_patterns = any(read.site == "pattern" for read in wanted)
         return wanted
 
     def check(self, capture: Capture) -> None:
@@ -129,6 +132,9 @@ class MethodReader:
         check_run(capture, self.adapter, self.tokenizer)
         for method in self.methods:
             method.check_bytes(self.adapter, capture.n_prompts, capture.n_tokens)
+        if self._makes_patterns and capture.n_steps == 1:  # later steps have one query each
+            module = module_of(self.model)
+            check_pattern_memory(module, self.adapter, capture.n_prompts, capture.n_tokens)
 
     def progress(self, capture: Capture) -> None:
         """Ignore generation steps."""
