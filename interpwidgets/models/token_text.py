@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from interpwidgets.results.tokens import Tokens
 
-T = TypeVar("T", str, int)
+T = TypeVar("T")
 
 _BYTE_TOKEN = re.compile(r"<0x([0-9A-F]{2})>")
 
@@ -54,7 +54,7 @@ def read_tokens(
 
 def _continued(column: Sequence[T], n: int) -> tuple[T, ...]:
     """Go on with the last entry; an empty column stays empty."""
-    return (*column, *([column[-1]] * (n - len(column)))) if column else ()
+    return tuple(column) + tuple(column[-1:]) * (n - len(column))
 
 
 def _is_byte_level(tokenizer: Any) -> bool:

@@ -101,7 +101,9 @@ def _eos_ids(model: Envoy, kwargs: Mapping[str, Any]) -> frozenset[int]:
             given = getattr(config, "eos_token_id", None)
     if isinstance(given, torch.Tensor):
         given = given.tolist()
-    return frozenset(given) if isinstance(given, Iterable) else frozenset({given} - {None})
+    if given is None:
+        return frozenset()
+    return frozenset(given) if isinstance(given, Iterable) else frozenset({int(given)})
 
 
 def _generation_config(model: Envoy) -> Any:
