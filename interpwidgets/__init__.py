@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from interpwidgets.export import export as export
     from interpwidgets.methods.activations import activations as activations
     from interpwidgets.methods.head_scores import head_scores as head_scores
+    from interpwidgets.models.adapting import adapter as adapter
     from interpwidgets.models.description import describe as describe
     from interpwidgets.models.loading import load as load
     from interpwidgets.models.loading import wrap as wrap
@@ -31,6 +32,7 @@ _WHERE = {
     "Board": "board.session",
     "Selection": "selection",
     "activations": "methods.activations",
+    "adapter": "models.adapting",
     "attention": "board.calls",
     "describe": "models.description",
     "export": "export",

@@ -18,7 +18,7 @@ from interpwidgets.models.capture import Read
 from interpwidgets.models.loading import ready
 from interpwidgets.models.prompts import token_ids_of
 from interpwidgets.models.repeated_blocks import choose_period, draw_repeated_blocks
-from interpwidgets.models.running import MethodReader, Run, refuse_large
+from interpwidgets.models.running import MethodReader, Run, join_bos, refuse_large
 from interpwidgets.models.tracing import forward
 from interpwidgets.models.vocabulary import check_words
 from interpwidgets.reads.head_scores import (
@@ -79,8 +79,8 @@ def head_scores(
 
     Args:
         model: An nnsight or a Hugging Face model.
-        prompt: Text or token ids to score on, or a list of them; drawn sequences by
-            default.
+        prompt: Text, token ids or chat messages to score on, or a list of those; drawn
+            sequences by default.
         scores: Names of the scores above, all by default; and own ones as a mapping from
             a name to ``f(pattern [1, head, query_pos, key_pos], token_ids [1, pos])``,
             called for one sequence at a time with float32 numpy arrays, which returns
@@ -119,8 +119,7 @@ def head_scores(
         period = choose_period(model, period)
         sequences = draw_repeated_blocks(model, n, period, seed)
     else:
-        tokenizer = getattr(model, "tokenizer", None)
-        sequences, period, seed = token_ids_of(prompt, adapter, tokenizer), 0, 0
+        sequences, period, seed = token_ids_of(prompt, model), 0, 0
     columns = _columns(scores, _check_lags(lags, period))
     method = HeadScoresMethod((), columns, period, seed, max_bytes)
     parts = [
@@ -174,7 +173,7 @@ class HeadScoresMethod:
         by_layer = [run.visits("pattern", layer)[0] for layer in range(adapter.n_layers)]
         return (
             HeadScores(
-                provenance=run.provenance("pattern"),
+                provenance=run.provenance("pattern", prompt=None),
                 scores=tuple(dict.fromkeys(column.score for column in self.columns)),
                 lags=tuple(c.lag for c in self.columns if c.score == "induction"),
                 values=torch.stack(by_layer, dim=2).numpy(),
@@ -275,8 +274,11 @@ def _score(model: Model, method: HeadScoresMethod) -> HeadScores:
 
 def _joined(parts: Sequence[HeadScores]) -> HeadScores:
     """Return one Result of several that differ in their sequences."""
+    last = parts[-1]
+    bos = join_bos(part.provenance.bos for part in parts)
     return dataclasses.replace(
-        parts[-1],
+        last,
+        provenance=dataclasses.replace(last.provenance, bos=bos),
         values=np.concatenate([part.values for part in parts], axis=1),
         uniform=np.concatenate([part.uniform for part in parts], axis=1),
         n_queries=np.concatenate([part.n_queries for part in parts], axis=1),

@@ -13,6 +13,7 @@ from nnsight.intervention.envoy import Envoy
 from interpwidgets.errors import ModelError, SiteError
 from interpwidgets.models.architectures.registry import find_architecture, model_types
 from interpwidgets.models.architectures.table import Architecture, Place, Split
+from interpwidgets.models.lora import WRAPPER_PATH, is_wrapper
 from interpwidgets.models.sizes import ModelSizes, read_sizes
 from interpwidgets.sites import WHOLE_MODEL, check_site
 
@@ -160,8 +161,11 @@ def _make_adapter(model: Envoy, module: torch.nn.Module) -> Adapter:
             f"{type(module).__name__} has no Hugging Face config, so its layers and heads "
             "are not known. Wrap a Hugging Face model."
         )
-    config, part = _transformer_of(module, root_config)
-    architecture = find_architecture(config, module, part)
+    inside = module.get_submodule(WRAPPER_PATH) if is_wrapper(module) else module
+    config, part = _transformer_of(inside, root_config)
+    architecture = find_architecture(config, inside, part)
+    if inside is not module:
+        architecture = _under(WRAPPER_PATH, architecture)
     tokenizer = getattr(model, "tokenizer", None)
     return Adapter(
         **read_sizes(config, architecture),
@@ -193,3 +197,13 @@ def _transformer_of(module: torch.nn.Module, config: Any) -> tuple[Any, str]:
             f"the one to look into, e.g. iw.wrap(model.{towers[0]})."
         )
     return text, next((path for path, held in parts.items() if held is text), "")
+
+
+def _under(path: str, architecture: Architecture) -> Architecture:
+    """Return a table whose paths begin with another."""
+    places = {
+        name: dataclasses.replace(place, path=f"{path}.{place.path}".rstrip("."))
+        for name, place in architecture.places.items()
+    }
+    base = f"{path}.{architecture.base}".rstrip(".")
+    return dataclasses.replace(architecture, places=places, base=base)

@@ -39,13 +39,6 @@ def as_pixels(prompt: Any) -> Float[torch.Tensor, "prompt channel row column"]:
     return torch.as_tensor(prompt["pixel_values"] if isinstance(prompt, Mapping) else prompt)
 
 
-def is_image(prompt: Any) -> bool:
-    """Whether a prompt can only be an image: pixels are floating numbers."""
-    if isinstance(prompt, Mapping):
-        return "pixel_values" in prompt and "input_ids" not in prompt
-    return "float" in str(getattr(prompt, "dtype", ""))
-
-
 def patch_ids(
     pixels: Float[torch.Tensor, "prompt channel row column"], adapter: Adapter
 ) -> Int[torch.Tensor, "prompt pos"]:

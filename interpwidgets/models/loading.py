@@ -14,6 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
 from interpwidgets.errors import ModelError
 from interpwidgets.models.adapter import adapter_of, module_of, name_adapter
+from interpwidgets.models.lora import attach, follow_adapters, is_wrapper, unwrapped
 from interpwidgets.organisms import ORGANISMS, organism_path
 from interpwidgets.organisms.loading import load_organism
 
@@ -26,6 +27,7 @@ def load(
     device: str | torch.device | None = None,
     dtype: str | torch.dtype | None = None,
     revision: str | None = None,
+    adapter: str | Path | None = None,
 ) -> Envoy:
     """Return a model as nnsight's own model object, its weights loaded.
 
@@ -35,12 +37,15 @@ def load(
         device: Where to put it, e.g. ``"cuda"``; the CPU by default.
         dtype: What to compute in, e.g. ``"bfloat16"``; as saved by default.
         revision: Branch, tag or commit on the Hub.
+        adapter: A LoRA adapter by peft to put into it: a local folder or a Hub id.
+            ``iw.adapter(model, scale=...)`` turns it down or off.
 
     Returns:
         An nnsight ``TransformersModel``: traces are plain nnsight.
 
     Raises:
-        ModelError: No such model, or its weights cannot be opened.
+        ModelError: No such model or adapter, or its weights cannot be opened.
+        MissingExtraError: An adapter was asked for and peft is not installed.
 
     Example:
         >>> import interpwidgets as iw
@@ -54,9 +59,11 @@ def load(
         module, tokenizer = load_organism(str(name), device=device, dtype=dtype)
         model = TransformersModel(module, tokenizer=tokenizer)
         name_adapter(model, str(name), _hash_of(folder / "model.safetensors"))
-        return model
-    model = _load_hugging_face(str(name), device, dtype, revision)
-    name_adapter(model, str(name), adapter_of(model).revision)
+    else:
+        model = _load_hugging_face(str(name), device, dtype, revision)
+        name_adapter(model, str(name), adapter_of(model).revision)
+    if adapter is not None:
+        attach(model, str(adapter))
     return model
 
 
@@ -84,7 +91,8 @@ def wrap(model: Any, *, tokenizer: Any | None = None) -> Envoy:
     """Return an nnsight model around what a user has; wrapping twice gives the same.
 
     Args:
-        model: An nnsight model (returned as it is) or a Hugging Face model.
+        model: An nnsight model (returned as it is), a Hugging Face model, or a peft model:
+            then paths are those of the model inside, its adapter's layers in place.
         tokenizer: For text prompts; found from the model's name when not given.
 
     Raises:
@@ -92,6 +100,8 @@ def wrap(model: Any, *, tokenizer: Any | None = None) -> Envoy:
     """
     if isinstance(model, Envoy):
         return model
+    if is_wrapper(model):
+        model = unwrapped(model)
     if not isinstance(model, PreTrainedModel):
         raise ModelError(
             f"wanted an nnsight model or a Hugging Face model; got {type(model).__name__}."
@@ -128,6 +138,7 @@ def ready(model: Any) -> Envoy:
     if not getattr(model, "dispatched", True):
         model.dispatch()
     _refuse_meta(module_of(model))
+    follow_adapters(model)
     return model
 
 

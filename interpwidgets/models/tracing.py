@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -27,7 +27,8 @@ from interpwidgets.models.derived import SoftmaxWatch, scores_of, through_projec
 from interpwidgets.models.eager import eager_attention
 from interpwidgets.models.exclusive import exclusive
 from interpwidgets.models.images import patch_ids
-from interpwidgets.models.prompts import as_input
+from interpwidgets.models.lora import describe_adapter
+from interpwidgets.models.prompts import Batch, left_padding, read_prompts, to_input
 
 NO_PROMPT = (
     "the trace has no prompt: give trace() one, or open at least one "
@@ -60,16 +61,18 @@ def forward(model: Envoy, prompt: Any, reader: Reader) -> Capture:
 
     Args:
         model: An nnsight model.
-        prompt: What nnsight's ``trace`` takes: text, ids, an encoding.
+        prompt: What ``prompts.read_prompts`` takes, or the batch that it gave.
         reader: Who wants the values.
 
     Returns:
         The finished run, already delivered to the reader.
     """
+    batch = prompt if isinstance(prompt, Batch) else read_prompts(prompt, model)
+    inputs, encoding = to_input(batch, model)
 
     def run() -> None:
         with torch.no_grad():
-            model.trace(as_input(prompt, getattr(model, "tokenizer", None)), trace=False)
+            model.trace(*inputs, trace=False, **encoding)
 
     return _run_with_reads(model, reader, run)
 
@@ -84,8 +87,9 @@ class ReadBackend(Backend):
     def __call__(self, tracer: Tracer) -> None:
         """Execute the block where nnsight would, with our observer added."""
         try:
+            eos_ids = _eos_ids(tracer.envoy, getattr(tracer, "kwargs", {}))
             _run_with_reads(
-                tracer.envoy, self._reader, lambda: tracer.execute(tracer.info.code)
+                tracer.envoy, self._reader, lambda: tracer.execute(tracer.info.code), eos_ids
             )
         except IndexError as error:
             if tracer.batcher is not None and tracer.batcher.total == 0:
@@ -96,16 +100,39 @@ class ReadBackend(Backend):
             raise error.with_traceback(tracer.traceback(error)) from error.__cause__
 
 
-def _run_with_reads(model: Envoy, reader: Reader, run: Callable[[], None]) -> Capture:
+def _eos_ids(model: Envoy, kwargs: Mapping[str, Any]) -> frozenset[int]:
+    """Return the ids that end a generation with these arguments."""
+    given = kwargs.get("eos_token_id")
+    for config in (kwargs.get("generation_config"), _generation_config(model)):
+        if given is None:
+            given = getattr(config, "eos_token_id", None)
+    if isinstance(given, torch.Tensor):
+        given = given.tolist()
+    if given is None:
+        return frozenset()
+    return frozenset(given) if isinstance(given, Iterable) else frozenset({int(given)})
+
+
+def _generation_config(model: Envoy) -> Any:
+    return getattr(module_of(model), "generation_config", None)
+
+
+def _run_with_reads(
+    model: Envoy,
+    reader: Reader,
+    run: Callable[[], None],
+    eos_ids: frozenset[int] = frozenset(),
+) -> Capture:
     module, adapter = module_of(model), adapter_of(model)
     with exclusive(module) as number:
-        capture = Capture(number)
+        capture = Capture(number, eos_ids=eos_ids, adapter=describe_adapter(module))
         reads = reader.reads()
         observer = _Observer(model, adapter, reader, reads, capture)
         worker = _ReadWorker(observer, capture)
         inside = any(read.site in INSIDE_ATTENTION for read in reads)
         try:
             with (
+                left_padding(model),
                 eager_attention(module, needed=inside) as note,
                 observer.watching_softmax(),
             ):

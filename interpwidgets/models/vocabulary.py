@@ -18,13 +18,18 @@ def check_words(model: Model) -> int:
         model: An nnsight model.
 
     Raises:
-        ModelError: It sees images, so it has none.
+        ModelError: It sees images, so it has none, or its configuration does not say.
     """
     adapter = adapter_of(model)
-    if adapter.d_vocab is None:
+    if adapter.architecture.positions:
         raise ModelError(
             f"this needs a model that reads tokens; {adapter.name} ({adapter.model_type}) sees "
             "images. Use iw.attention or iw.activations on it."
+        )
+    if adapter.d_vocab is None:
+        raise ModelError(
+            f"the configuration of {adapter.model_type!r} does not say how many tokens it "
+            "knows. Say its name: iw.register_architecture(..., sizes={'d_vocab': '...'})."
         )
     return adapter.d_vocab
 
@@ -46,7 +51,7 @@ def ordinary_ids(model: Model) -> Int[np.ndarray, " token"]:
         model: An nnsight model; without a tokenizer its config names the special ones.
 
     Raises:
-        ModelError: It sees images.
+        ModelError: As of ``check_words``.
     """
     tokenizer, d_vocab = getattr(model, "tokenizer", None), check_words(model)
     if tokenizer is None:

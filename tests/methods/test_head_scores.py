@@ -228,13 +228,13 @@ def test_ids_that_equal_the_padding_are_scored_as_tokens() -> None:
     ("prompt", "message"),
     [
         ("", "the prompt is empty"),
-        ("  ", "the prompt '  ' has no tokens"),
+        ("  ", "the prompt is empty: it has no token ids"),
         ([], "no token ids"),
-        ([[1, 2], []], "no token ids"),
+        ([[1, 2], []], "prompt 1 is empty: it has no token ids"),
         ([99], "outside the vocabulary"),
         (3.5, "a prompt is text"),
-        ({"input_ids": [[1, 2]]}, "takes text or token ids, one prompt or a list"),
-        (np.zeros((1, 2, 3), int), "takes text or token ids, one prompt or a list"),
+        ({"input_ids": [[1, 2]], "position_ids": [[0, 1]]}, "takes text, token ids or chat"),
+        (np.zeros((1, 2, 3), int), "a prompt is text"),
         ([5] * 65, r"65 tokens; .* was made for 64 \(n_ctx\)"),
     ],
 )

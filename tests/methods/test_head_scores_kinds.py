@@ -1,7 +1,8 @@
-"""Scores of heads on other kinds of model: no limit of context, sinks, no mask, images."""
+"""Scores of heads on other kinds of model and of prompt: no mask, images, chats, BOS."""
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ import transformers as hf
 import interpwidgets as iw
 import zoo
 from interpwidgets.errors import ModelError
+from interpwidgets.models import adapter as adapters
+from tiny import VOCAB, chat_tokenizer, tiny_llama, wrapped
 
 KINDS = ("bloom", "gpt_oss", "gemma2", "bert")
 
@@ -51,3 +54,40 @@ def test_ids_that_a_model_keeps_for_images_and_its_text_part_for_itself_are_not_
 def test_a_model_that_sees_images_has_no_tokens_to_score_on(given: Any) -> None:
     with pytest.raises(ModelError, match=r"needs a model that reads tokens; .* sees images"):
         iw.head_scores(zoo.wrapped_model("vit"), *given)
+
+
+def test_a_model_that_does_not_say_how_many_tokens_it_knows_is_asked_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = wrapped(tiny_llama())
+    silent = dataclasses.replace(adapters.adapter_of(model), d_vocab=None)
+    monkeypatch.setitem(adapters._CACHE, model._module, silent)
+    assert iw.activations(model, [3, 5], "z").values.shape == (3, 2, 4, 8)
+    with pytest.raises(ModelError, match=r"how many tokens it knows.*sizes=\{'d_vocab'"):
+        iw.head_scores(model)
+
+
+def test_a_chat_scores_as_the_ids_that_its_template_makes() -> None:
+    tokenizer = chat_tokenizer()
+    model = wrapped(tiny_llama(), tokenizer)
+    chat = [{"role": "user", "content": "the cat sat"}]
+    ids = tokenizer.apply_chat_template(chat, add_generation_prompt=True)["input_ids"]
+    found = iw.head_scores(model, chat)
+    assert found.token_ids == (tuple(ids),)
+    assert np.array_equal(found.values, iw.head_scores(model, ids).values, equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    ("prompts", "said"),
+    [
+        ([[VOCAB - 1, 3, 5], [VOCAB - 1, 4, 6]], "with BOS"),
+        ([[7, 3, 5], [8, 4, 6, 7]], "no BOS"),
+        ([[VOCAB - 1, 3, 5], [8, 4, 6]], "BOS in some"),
+        ([[VOCAB - 1, 3, 5], [8, 4, 6, 7]], "BOS in some"),
+    ],
+)
+def test_the_stamp_says_of_all_sequences_whether_bos_is_there(
+    prompts: list[list[int]], said: str
+) -> None:
+    model = wrapped(tiny_llama(), chat_tokenizer(bos=True))
+    assert iw.head_scores(model, prompts, scores="entropy").provenance.bos == said
