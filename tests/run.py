@@ -36,12 +36,16 @@ LINTERS = (
 
 @dataclass(frozen=True)
 class Tier:
-    """A group of checks. ``lacks`` says which tool is missing, or nothing."""
+    """A group of checks. ``lacks`` says which tool is missing, or nothing.
+
+    ``workers`` is how many processes share the tests.
+    """
 
     name: str
     marks: str | None = None
     lacks: Callable[[], str | None] = lambda: None
     may_be_empty: bool = False
+    workers: int = 1
 
 
 def lacks_npm() -> str | None:
@@ -54,8 +58,8 @@ def lacks_chromium() -> str | None:
 
 TIERS = (
     Tier("lint"),
-    Tier("python", "not browser and not js and not slow"),
-    Tier("slow", "slow and not browser and not js", may_be_empty=True),
+    Tier("python", "not browser and not js and not slow", workers=2),
+    Tier("slow", "slow and not browser and not js", may_be_empty=True, workers=2),
     Tier("js", "js", lacks_npm),
     Tier("browser", "browser", lacks_chromium),
 )
@@ -132,6 +136,9 @@ def run_pytest(tier: Tier, marks: str, arguments: Sequence[str]) -> Outcome:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         command = [sys.executable, "-m", "pytest", "-m", marks, f"--junitxml={report}"]
+        if tier.workers > 1:
+            # By file: fixtures that train or run a notebook serve a whole one.
+            command += [f"--numprocesses={tier.workers}", "--dist=loadfile"]
         exit_status = call([*command, *arguments])
         counts = read_counts(report) if report.exists() else {}
     if exit_status == NO_TESTS_COLLECTED:
@@ -157,7 +164,9 @@ def read_counts(report: Path) -> dict[str, int]:
 
 
 def call(command: Sequence[str]) -> int:
-    return subprocess.run(command, cwd=ROOT, check=False).returncode
+    # The models here are tiny: more threads than one are slower, and workers' would clash.
+    environment = {"OMP_NUM_THREADS": "1", **os.environ}
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 
 def summarise(outcomes: Sequence[Outcome]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,9 @@ import interpwidgets.organisms.attention_only  # noqa: F401  (registers the arch
 from interpwidgets.errors import ModelError, nearest
 from interpwidgets.organisms import ORGANISMS, organism_path
 from interpwidgets.organisms.tokenizer import WordTokenizer
+
+WEIGHTS = "model.safetensors"
+SUMS = "SHA256SUMS"
 
 
 def load_organism(
@@ -41,7 +45,7 @@ def load_organism(
         ModelError: No such model or snapshot, or its files are missing or damaged.
     """
     folder = _folder(name)
-    weights = folder / "model.safetensors" if step is None else _snapshot(name, step)
+    weights = folder / WEIGHTS if step is None else _snapshot(name, step)
     try:
         with _without_progress_bars():
             model, info = AutoModelForCausalLM.from_pretrained(
@@ -49,7 +53,9 @@ def load_organism(
             )
         if info["missing_keys"] or info["mismatched_keys"]:
             raise ValueError(f"no weights for {sorted(info['missing_keys'])}")
-        if step is not None:
+        if step is None:
+            _check_sum(weights)
+        else:
             model.load_state_dict(load_file(weights))
         tokenizer = WordTokenizer.from_pretrained(folder, local_files_only=True)
     except (OSError, RuntimeError, ValueError, SafetensorError) as error:
@@ -66,6 +72,27 @@ def snapshot_steps(name: str) -> tuple[int, ...]:
     """Return the training steps at which a bundled model's weights were kept."""
     files = (_folder(name) / "snapshots").glob("step-*.safetensors")
     return tuple(sorted(int(file.stem.removeprefix("step-")) for file in files))
+
+
+def write_sum(folder: Path) -> None:
+    """Write the checksum of a folder's weights beside them, as ``sha256sum`` does.
+
+    Args:
+        folder: Where ``model.safetensors`` is.
+    """
+    line = f"{_sum_of(folder / WEIGHTS)}  {WEIGHTS}\n"
+    (folder / SUMS).write_text(line, encoding="utf-8")
+
+
+def _check_sum(weights: Path) -> None:
+    """Refuse weights that open but are not those that were written."""
+    noted = (weights.parent / SUMS).read_text(encoding="utf-8").split()
+    if noted[:1] != [_sum_of(weights)]:
+        raise ValueError(f"its checksum is not the one in {SUMS}")
+
+
+def _sum_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _folder(name: str) -> Path:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import difflib
 import json
 import os
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import BatchEncoding, PreTrainedTokenizerFast
 
 from interpwidgets.errors import PromptError
@@ -28,8 +27,9 @@ WORDS: tuple[str, ...] = (
     *("tiger", "tower", "tree", "violin", "wagon", "window", "wolf", "zebra"),
 )
 
-# Python counts four control characters as space that the tokenizers library does not.
-_WORD = re.compile(r"(?:\S|[\x1c-\x1f])+")
+_PUNCTUATION = ".,?:"
+# A tag such as [user], a special token, a mark, or whatever stands between spaces and marks.
+_WORDS_AND_MARKS = rf"<[a-z]+>|\[[a-z]+\]|[{_PUNCTUATION}]|[^\s{_PUNCTUATION}]+"
 _MOST_LISTED = 5
 _LONGEST_SHOWN = 30
 
@@ -39,31 +39,60 @@ class UnknownWordError(PromptError):
 
 
 class WordTokenizer(PreTrainedTokenizerFast):
-    """Splits text at whitespace; each word is one token, and none is unknown.
+    """Splits text into words; each is one token, and none is unknown.
 
     ``<bos>`` is put first unless ``add_special_tokens=False``, and padding goes on the
-    left. There is no end-of-sequence token: the model never ends, and ``generate`` always
-    returns as many words as it was asked for. The saved files hold everything but the
-    error messages, so transformers' own ``AutoTokenizer`` opens them too.
+    left. The saved files hold everything but the error messages, so transformers' own
+    ``AutoTokenizer`` opens them too.
     """
 
     @classmethod
-    def from_words(cls, words: Sequence[str] = WORDS, *, n_ctx: int = N_CTX) -> WordTokenizer:
-        """Build the tokenizer: ``<pad>`` 0, ``<bos>`` 1, then ``words`` in order."""
-        vocab = {token: i for i, token in enumerate((PAD, BOS, *words))}
+    def from_words(
+        cls,
+        words: Sequence[str] = WORDS,
+        *,
+        n_ctx: int = N_CTX,
+        eos: str | None = None,
+        marks: bool = False,
+        chat_template: str | None = None,
+    ) -> WordTokenizer:
+        """Build the tokenizer: ``<pad>`` 0, ``<bos>`` 1, then ``words`` in order.
+
+        Args:
+            words: What it knows.
+            n_ctx: Tokens that its model reads.
+            eos: Token that ends a text, put after ``<bos>``; None for a model that never
+                ends, whose ``generate`` returns as many words as it was asked for.
+            marks: Whether ``.,?:`` are words of their own without a space before them,
+                and so written when decoded.
+            chat_template: How messages become text, in Jinja.
+        """
+        special = [PAD, BOS, *([eos] if eos else [])]
+        vocab = {token: i for i, token in enumerate((*special, *words))}
         backend = Tokenizer(models.WordLevel(vocab))
         backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-        backend.add_special_tokens([AddedToken(PAD), AddedToken(BOS)])
+        if marks:
+            pattern = Regex(_WORDS_AND_MARKS)
+            backend.pre_tokenizer = pre_tokenizers.Split(pattern, "removed", invert=True)
+            backend.decoder = decoders.Sequence(
+                [
+                    decoders.WordPiece(prefix="##", cleanup=False),  # a space before each word
+                    *(decoders.Replace(f" {mark}", mark) for mark in _PUNCTUATION),
+                ]
+            )
+        backend.add_special_tokens([AddedToken(token) for token in special])
         return cls(
             tokenizer_object=backend,
             pad_token=PAD,
             bos_token=BOS,
+            eos_token=eos,
             add_bos_token=True,
             padding_side="left",
             truncation_side="left",
             model_max_length=n_ctx,
             clean_up_tokenization_spaces=False,
             model_input_names=["input_ids", "attention_mask"],
+            chat_template=chat_template,
         )
 
     @property
@@ -76,9 +105,12 @@ class WordTokenizer(PreTrainedTokenizerFast):
         known = self.get_vocab()
         for token in self.all_special_tokens:
             text = text.replace(token, f" {token} ")
+        # A lone surrogate, which the library cannot take, is no word either.
+        text = text.encode("utf-8", "backslashreplace").decode()
+        pieces = self.backend_tokenizer.pre_tokenizer.pre_tokenize_str(text)
         unknown = [
             (position, word)
-            for position, word in enumerate(_WORD.findall(text), start=1)
+            for position, (word, _) in enumerate(pieces, start=1)
             if word not in known
         ]
         if unknown:
@@ -123,19 +155,20 @@ def _describe_unknown(unknown: Sequence[tuple[int, str]], words: Sequence[str]) 
     )
     if len(unknown) > _MOST_LISTED:
         listed += f" and {len(unknown) - _MOST_LISTED} more"
+    spelt = {word.lower(): word for word in words}
     near = [
-        match
+        spelt[match]
         for _, word in unknown[:_MOST_LISTED]
-        for match in difflib.get_close_matches(word[:_LONGEST_SHOWN].lower(), words, n=2)
+        for match in difflib.get_close_matches(word[:_LONGEST_SHOWN].lower(), spelt, n=2)
     ]
     if near:
         advice = f"did you mean {' or '.join(dict.fromkeys(near))}?"
     else:
-        advice = f"for instance {', '.join(words[:: len(words) // _MOST_LISTED])}"
+        plain = [word for word in words if word.isalpha()]
+        advice = f"for instance {', '.join(plain[:: len(plain) // _MOST_LISTED])}"
     return (
         f"unknown word{'s' if len(unknown) > 1 else ''}: {listed}. This tokenizer knows "
-        f"{len(words)} words, in lower case and set apart by spaces: {advice}"
-        " (all of them: tokenizer.words)"
+        f"{len(words)} words, spelt exactly so: {advice} (all of them: tokenizer.words)"
     )
 
 

@@ -1,7 +1,8 @@
 """Train a bundled model from nothing: ``python -m interpwidgets.organisms.train NAME``.
 
 Seeded, and on one machine repeatable to the bit; weights that miss the acceptance gate
-are not written.
+are not written. Training lilliput (half an hour on one core) may be stopped and goes on
+when it is started again.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,7 +19,8 @@ import torch
 from safetensors.torch import save_file
 from tqdm import tqdm
 
-from interpwidgets.organisms import ORGANISMS, organism_path
+from interpwidgets.errors import ModelError
+from interpwidgets.organisms import ADAPTERS, ORGANISMS, adapter_path, organism_path
 from interpwidgets.organisms.acceptance import Figures, measure
 from interpwidgets.organisms.attention_only import (
     AttentionOnlyConfig,
@@ -25,6 +28,7 @@ from interpwidgets.organisms.attention_only import (
     next_token_loss,
 )
 from interpwidgets.organisms.induction import repeated_blocks
+from interpwidgets.organisms.loading import load_organism, write_sum
 from interpwidgets.organisms.tokenizer import WordTokenizer
 
 TRAINING_SEED = 0
@@ -154,30 +158,106 @@ def save_run(run: TrainingRun, folder: Path) -> None:
     (folder / "snapshots.json").write_text(text, encoding="utf-8")
     run.model.save_pretrained(folder)
     WordTokenizer.from_words().save_pretrained(folder)
+    write_sum(folder)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Train from the command line; return 0, or 1 if the gate refused the weights."""
     arguments = _parser().parse_args(argv)
-    folder = arguments.out or organism_path(arguments.name)
+    name, _, adapter = arguments.name.partition("/")
+    if adapter:
+        return _main_adapter(name, adapter, arguments)
+    folder = arguments.out or organism_path(name)
     assert folder is not None, "argparse let an unknown name through"
-    recipe = Recipe(steps=arguments.steps)
-    with tqdm(total=recipe.steps, desc=arguments.name, unit="step") as bar:
+    if name == "lilliput":
+        return _main_lilliput(folder, arguments)
+    return _main_attention_only(name, folder, arguments)
 
-        def show(step: int, loss: float) -> None:
-            bar.update()
-            if step % N_DISPLAYED == 0:
-                bar.set_postfix_str(f"loss {loss:.3f} nats", refresh=False)
 
-        run = train(arguments.name, arguments.seed, recipe, on_step=show)
+def _main_attention_only(name: str, folder: Path, arguments: argparse.Namespace) -> int:
+    recipe = Recipe(steps=arguments.steps or Recipe.steps)
+    with _progress(name, recipe.steps) as show:
+        run = train(name, arguments.seed, recipe, on_step=show)
     figures = run.snapshots[-1].figures
-    if shortfalls := figures.shortfalls():
-        lines = "\n".join(f"  {line}" for line in shortfalls)
-        sys.stderr.write(f"refused, nothing written to {folder}:\n{lines}\n")
+    if _refused(figures.shortfalls(), folder):
         return 1
     save_run(run, folder)
     sys.stderr.write(f"wrote {folder}\n{_summary(run)}\n")
     return 0
+
+
+def _main_lilliput(folder: Path, arguments: argparse.Namespace) -> int:
+    from interpwidgets.organisms.lilliput import acceptance, saving, training
+
+    recipe = training.Recipe(steps=arguments.steps or training.Recipe.steps)
+    seed = arguments.seed
+    checkpoint = folder / f"unfinished-seed-{seed}.pt"
+    if checkpoint.is_file():
+        sys.stderr.write(f"going on from {checkpoint}\n")
+    try:
+        with _progress("lilliput", recipe.steps) as show:
+            model = training.train(seed, recipe, checkpoint=checkpoint, on_step=show)
+    except ModelError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    figures = acceptance.measure(model)
+    if _refused(figures.shortfalls(), folder):
+        return 1
+    saving.save_model(model, figures, seed, folder)
+    checkpoint.unlink(missing_ok=True)
+    lines = "\n".join(f"  {name:36} {value:.3f}" for name, value in figures.values.items())
+    sys.stderr.write(f"wrote {folder}, seed {seed}:\n{lines}\n")
+    return 0
+
+
+def _main_adapter(name: str, adapter: str, arguments: argparse.Namespace) -> int:
+    try:
+        from interpwidgets.organisms.lilliput import adapter_saving, adapter_training
+    except ModuleNotFoundError as error:
+        sys.stderr.write(f"training an adapter needs {error.name}: pip install peft\n")
+        return 1
+    from interpwidgets.organisms.lilliput.adapters import behaviour
+
+    base, _ = load_organism(name)
+    folder = arguments.out or adapter_path(name, adapter)
+    assert folder is not None, "argparse let an unknown name through"
+    recipe = adapter_training.AdapterRecipe(
+        steps=arguments.steps or adapter_training.AdapterRecipe.steps
+    )
+    taught = behaviour(adapter)
+    with _progress(arguments.name, recipe.steps) as show:
+        model = adapter_training.train_adapter(
+            base, taught, arguments.seed, recipe, on_step=show
+        )
+    figures = adapter_training.measure_adapter(base, model, taught)
+    if _refused(figures.shortfalls(), folder):
+        return 1
+    adapter_saving.save_adapter(model, figures, taught, arguments.seed, folder)
+    sys.stderr.write(
+        f"wrote {folder}: shown {figures.shown[0]:.2f} -> {figures.shown[1]:.2f}\n"
+    )
+    return 0
+
+
+@contextmanager
+def _progress(name: str, steps: int) -> Iterator[Callable[[int, float], None]]:
+    """Draw a bar; give the function that moves it on to a step."""
+    with tqdm(total=steps, desc=name, unit="step") as bar:
+
+        def show(step: int, loss: float) -> None:
+            bar.update(step + 1 - bar.n)
+            if step % N_DISPLAYED == 0:
+                bar.set_postfix_str(f"loss {loss:.3f} nats", refresh=False)
+
+        yield show
+
+
+def _refused(shortfalls: Sequence[str], folder: Path) -> bool:
+    """Say what is below the gate, if anything is."""
+    if shortfalls:
+        lines = "\n".join(f"  {line}" for line in shortfalls)
+        sys.stderr.write(f"refused, nothing written to {folder}:\n{lines}\n")
+    return bool(shortfalls)
 
 
 def _summary(run: TrainingRun) -> str:
@@ -193,10 +273,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m interpwidgets.organisms.train", description=__doc__
     )
-    parser.add_argument("name", choices=ORGANISMS, help="which model")
+    names = [
+        *ORGANISMS,
+        *(f"{name}/{adapter}" for name, adapters in ADAPTERS.items() for adapter in adapters),
+    ]
+    parser.add_argument("name", choices=names, metavar="NAME", help=", ".join(names))
     parser.add_argument("--out", type=Path, help="folder; the package's own by default")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=_positive, default=Recipe.steps)
+    parser.add_argument("--steps", type=_positive, help="the recipe's own by default")
     return parser
 
 

@@ -47,7 +47,7 @@ def test_a_wrong_dtype_is_refused(folder: Path) -> None:
 
 
 def test_a_name_that_leads_nowhere_says_what_could_be_given() -> None:
-    with pytest.raises(ModelError, match=r"ships with interpwidgets \(lil-attn-2l\)"):
+    with pytest.raises(ModelError, match=r"ships with interpwidgets \(lilliput, lil-attn-2l\)"):
         iw.load("no/such-model")
 
 
