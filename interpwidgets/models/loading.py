@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from interpwidgets.errors import ModelError
 from interpwidgets.models.adapter import adapter_of, module_of, name_adapter
 from interpwidgets.models.lora import attach, follow_adapters, is_wrapper, unwrapped
-from interpwidgets.organisms import ORGANISMS, organism_path
+from interpwidgets.organisms import ADAPTERS, ORGANISMS, adapter_path, organism_path
 from interpwidgets.organisms.loading import load_organism
 
 _WRAPPED: weakref.WeakValueDictionary[int, Envoy] = weakref.WeakValueDictionary()
@@ -37,7 +37,8 @@ def load(
         device: Where to put it, e.g. ``"cuda"``; the CPU by default.
         dtype: What to compute in, e.g. ``"bfloat16"``; as saved by default.
         revision: Branch, tag or commit on the Hub.
-        adapter: A LoRA adapter by peft to put into it: a local folder or a Hub id.
+        adapter: A LoRA adapter by peft to put into it: one that ships with the model
+            (``"pirate"`` with ``"lilliput"``), a local folder, or a Hub id.
             ``iw.adapter(model, scale=...)`` turns it down or off.
 
     Returns:
@@ -63,7 +64,8 @@ def load(
         model = _load_hugging_face(str(name), device, dtype, revision)
         name_adapter(model, str(name), adapter_of(model).revision)
     if adapter is not None:
-        attach(model, str(adapter))
+        bundled = adapter_path(str(name), str(adapter)) or adapter
+        attach(model, str(bundled), name=str(adapter), known=ADAPTERS.get(str(name), ()))
     return model
 
 

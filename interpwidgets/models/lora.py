@@ -10,7 +10,7 @@ import contextlib
 import math
 import sys
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -164,12 +164,14 @@ def _check_scalable(module: torch.nn.Module, layers: list[Any], scale: float | i
         )
 
 
-def attach(model: Any, adapter: str) -> None:
+def attach(model: Any, adapter: str, *, name: str, known: Sequence[str] = ()) -> None:
     """Put a saved adapter's layers into a model; paths stay those of the model.
 
     Args:
         model: An nnsight model.
         adapter: A folder, or an id on the Hub.
+        name: What Results call it.
+        known: Names of those that ship with this model, for the message.
 
     Raises:
         MissingExtraError: peft is not installed.
@@ -179,14 +181,15 @@ def attach(model: Any, adapter: str) -> None:
     try:
         model.load_adapter(adapter)
     except (OSError, RuntimeError, TypeError, ValueError) as error:
+        ships = f" With this model ship {', '.join(known)}." if known else ""
         raise ModelError(
             f"the adapter {adapter!r} could not be put into {type(model._module).__name__}: "
             f"{error}\nIt must be a folder or a Hugging Face id with adapter_config.json, made "
-            "for this model."
+            f"for this model.{ships}"
         ) from error
     # New layers begin in training mode, where their dropout is on.
     model._module.eval()
-    name_adapter_of(model._module, adapter)
+    name_adapter_of(model._module, name)
 
 
 _SEEN: weakref.WeakKeyDictionary[Any, frozenset[int]] = weakref.WeakKeyDictionary()

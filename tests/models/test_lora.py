@@ -14,6 +14,8 @@ from peft import LoraConfig, PeftModel, PrefixTuningConfig, get_peft_model
 
 import interpwidgets as iw
 from interpwidgets.errors import MissingExtraError, ModelError, TraceError
+from interpwidgets.organisms import adapter_path
+from interpwidgets.organisms.loading import load_organism
 from tiny import tiny_gpt2, tiny_llama, tiny_tokenizer, wrapped
 
 IDS = [3, 4, 5, 6]
@@ -262,6 +264,23 @@ def test_a_model_loads_with_its_adapter(folders: tuple[Path, Path]) -> None:
     result = iw.activations(model, "the cat", "z")
     assert result.provenance.adapter == f"{folders[1]} × 1"
     assert result.provenance.model == str(folders[0])
+
+
+def test_an_adapter_that_ships_with_a_model_is_loaded_by_its_name() -> None:
+    model = iw.load("lilliput", adapter="pirate")
+    module, _ = load_organism("lilliput")
+    peft_model = PeftModel.from_pretrained(module, adapter_path("lilliput", "pirate"))
+    np.testing.assert_allclose(read(model)[0], logits(peft_model), atol=1e-4)
+    assert iw.activations(model, IDS, "z").provenance.adapter == "pirate × 1"
+    with iw.adapter(model, scale=0):
+        np.testing.assert_array_equal(read(model), read(iw.load("lilliput")))
+
+
+def test_a_name_that_no_adapter_of_the_model_has_is_answered_with_those_that_ship() -> None:
+    with pytest.raises(
+        ModelError, match=r"(?s)'pirat' could .* ship .*, pirate"
+    ):
+        iw.load("lilliput", adapter="pirat")
 
 
 def test_an_adapter_of_another_model_is_refused(folders: tuple[Path, Path]) -> None:

@@ -7,11 +7,14 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
+import interpwidgets as iw
 import zoo
 from interpwidgets.errors import SiteError
+from interpwidgets.methods.activations import ActivationsMethod
 from interpwidgets.models.adapter import adapter_of
 from interpwidgets.models.capture import Capture, Read
 from interpwidgets.models.running import MethodReader
@@ -216,6 +219,19 @@ def test_scores_come_at_every_step_of_a_generation() -> None:
     widths = [tuple(v.shape[-2:]) for v in visits[0, "attn_scores", 2]]
     assert widths == [(7, 7), (1, 8), (1, 9)]
     assert [v.shape[1] for v in visits[0, "result", 2]] == [7, 1, 1]
+
+
+def test_keys_that_came_later_in_a_generation_have_no_score() -> None:
+    model, prompt = zoo.wrapped_model("llama"), zoo.prompt_of("llama")
+    method = ActivationsMethod("attn_scores")
+    reader = MethodReader(model, [method])
+    captures: list[Capture] = []
+    reader.deliver = captures.append  # type: ignore[method-assign]
+    with model.trace(prompt, fn=model.generate, max_new_tokens=3, backend=ReadBackend(reader)):
+        pass
+    (written,) = method.build(reader.run_of(captures[0]), ())
+    whole = iw.activations(model, list(written.tokens.ids), "attn_scores")
+    np.testing.assert_allclose(written.values, whole.values, atol=1e-4)
 
 
 def test_an_attention_without_softmax_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
