@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import pytest
@@ -26,6 +27,14 @@ FUSED = sorted(
 )
 
 
+@functools.cache
+def fused_model(name: str) -> Any:
+    """One model for all its tests: each must leave it as it was."""
+    model = zoo.wrapped_model(name, attention="sdpa")
+    assert set(settings(model._module)) == {"sdpa"}
+    return model
+
+
 def settings(module: torch.nn.Module) -> list[str]:
     """What every configuration in a model says of attention."""
     parts = (part for part in module.modules() if hasattr(part, "config"))
@@ -34,7 +43,7 @@ def settings(module: torch.nn.Module) -> list[str]:
 
 @pytest.mark.parametrize("name", FUSED)
 def test_a_pattern_is_read_with_eager_attention_which_is_put_back(name: str) -> None:
-    model = zoo.wrapped_model(name, attention="sdpa")
+    model = fused_model(name)
     before = settings(model._module)
     assert set(before) == {"sdpa"}
     result = iw.attention(model, zoo.prompt_of(name)).result
@@ -49,7 +58,7 @@ def test_a_pattern_is_read_with_eager_attention_which_is_put_back(name: str) -> 
 def test_eager_attention_computes_what_the_fused_one_does_or_the_result_says_no(
     name: str,
 ) -> None:
-    model = zoo.wrapped_model(name, attention="sdpa")
+    model = fused_model(name)
     module, prompt = model._module, zoo.prompt_of(name)
     with torch.no_grad():
         fused = module(prompt)[0]
@@ -62,7 +71,7 @@ def test_eager_attention_computes_what_the_fused_one_does_or_the_result_says_no(
 
 @pytest.mark.parametrize("name", FUSED)
 def test_it_is_put_back_after_an_error_in_the_middle(name: str) -> None:
-    model = zoo.wrapped_model(name, attention="sdpa")
+    model = fused_model(name)
     module = model._module
     norms = [part for part in module.modules() if "Norm" in type(part).__name__]
 
