@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from interpwidgets.export import export as export
     from interpwidgets.methods.activations import activations as activations
     from interpwidgets.methods.head_scores import head_scores as head_scores
+    from interpwidgets.models.adapting import adapter as adapter
     from interpwidgets.models.description import describe as describe
     from interpwidgets.models.loading import load as load
     from interpwidgets.models.loading import wrap as wrap
+    from interpwidgets.models.registering import register_architecture as register_architecture
     from interpwidgets.results.saved import load_result as load_result
     from interpwidgets.selection import Selection as Selection
     from interpwidgets.show import show as show
@@ -30,12 +32,14 @@ _WHERE = {
     "Board": "board.session",
     "Selection": "selection",
     "activations": "methods.activations",
+    "adapter": "models.adapting",
     "attention": "board.calls",
     "describe": "models.description",
     "export": "export",
     "head_scores": "methods.head_scores",
     "load": "models.loading",
     "load_result": "results.saved",
+    "register_architecture": "models.registering",
     "show": "show",
     "wrap": "models.loading",
 }

@@ -26,6 +26,10 @@ class PromptError(InterpWidgetsError, ValueError):
     """A prompt cannot be run: empty, too long, or not made of this model's tokens."""
 
 
+class MissingExtraError(InterpWidgetsError, ImportError):
+    """An optional package is not installed."""
+
+
 class ReadTooLargeError(InterpWidgetsError, MemoryError):
     """A read would hold more memory than its limit."""
 

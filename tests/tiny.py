@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer, models, pre_tokenizers
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import (
     GPT2Config,
     GPT2LMHeadModel,
@@ -31,6 +31,38 @@ def tiny_tokenizer() -> PreTrainedTokenizerFast:
     raw.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     return PreTrainedTokenizerFast(
         tokenizer_object=raw, eos_token="<eos>", pad_token="<eos>", unk_token="<unk>"
+    )
+
+
+CHATML = (
+    "{% for m in messages %}<|start|> {{ m.role }} {{ m.content }} <|end|> {% endfor %}"
+    "{% if add_generation_prompt %}<|start|> assistant {% endif %}"
+)
+
+
+def chat_tokenizer(template: str | None = CHATML, *, bos: bool = False) -> Any:
+    """The tiny tokenizer with marks and roles at the end of its words, and a template."""
+    specials = ["<|start|>", "<|end|>", "<bos>"]
+    names = ["<eos>", "<unk>", *WORDS]
+    names += [f"w{i}" for i in range(VOCAB - len(names) - 6)]
+    names += ["system", "user", "assistant", *specials]
+    raw = Tokenizer(
+        models.WordLevel({name: i for i, name in enumerate(names)}, unk_token="<unk>")
+    )
+    raw.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    if bos:
+        raw.post_processor = processors.TemplateProcessing(
+            single="<bos> $A", special_tokens=[("<bos>", VOCAB - 1)]
+        )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=raw,
+        bos_token="<bos>",
+        eos_token="<eos>",
+        pad_token="<eos>",
+        unk_token="<unk>",
+        additional_special_tokens=specials[:2],
+        chat_template=template,
+        clean_up_tokenization_spaces=False,
     )
 
 
@@ -73,9 +105,9 @@ def tiny_llama(
     return LlamaForCausalLM(config).eval()
 
 
-def wrapped(module: PreTrainedModel) -> Any:
+def wrapped(module: PreTrainedModel, tokenizer: Any = None) -> Any:
     """The nnsight model around a module, with the tiny tokenizer."""
-    return iw.wrap(module, tokenizer=tiny_tokenizer())
+    return iw.wrap(module, tokenizer=tokenizer or tiny_tokenizer())
 
 
 def blocks_of(model: Any) -> Any:

@@ -16,6 +16,7 @@ def attention(
     *,
     layers: Sequence[int] | None = None,
     heads: Sequence[int] | None = None,
+    prepend_bos: bool | None = None,
     max_bytes: int = MAX_BYTES,
     key: str | None = None,
 ) -> View:
@@ -23,9 +24,11 @@ def attention(
 
     Args:
         model: An nnsight or a Hugging Face model.
-        prompt: Text, or token ids.
+        prompt: Text, token ids, chat messages, or a list of those.
         layers: Layers to read; all by default.
         heads: Heads to keep of each; all by default.
+        prepend_bos: Whether the prompt begins with the beginning-of-sequence token; by
+            default as the tokenizer or the chat template does.
         max_bytes: Refuse to keep more than this.
         key: Name that ties this view to the one it replaces; its cell by default.
 
@@ -44,5 +47,5 @@ def attention(
     """
     board = Board(model)
     view = board.attention(layers=layers, heads=heads, max_bytes=max_bytes, key=key)
-    board.run(prompt)
+    board.run(prompt, prepend_bos=prepend_bos)
     return view

@@ -11,11 +11,11 @@ from typing import Any
 from interpwidgets.board.worker import worker_of
 from interpwidgets.errors import PromptError, TraceError
 from interpwidgets.methods.attention import MAX_BYTES, AttentionMethod
-from interpwidgets.models.adapter import Model
+from interpwidgets.models.adapter import Model, adapter_of
 from interpwidgets.models.capture import Capture, Read
 from interpwidgets.models.cell_source import find_timed_source
 from interpwidgets.models.loading import ready
-from interpwidgets.models.prompts import as_input, check_prompt
+from interpwidgets.models.prompts import ENCODING_KEYWORDS, Batch, read_prompts, to_input
 from interpwidgets.models.running import Method, MethodReader
 from interpwidgets.models.tracing import ReadBackend, forward
 from interpwidgets.results.base import Result
@@ -49,7 +49,7 @@ class Board:
         #: Number of this board's last run in this process; 0 before the first.
         self.run_number = 0
         self._slots: list[_Slot] = []
-        self._last_prompt: Any = None
+        self._last_batch: Batch | None = None
         self._lock = threading.RLock()
 
     # --------------------------------------------------------------------------- views
@@ -106,26 +106,33 @@ class Board:
 
     # ---------------------------------------------------------------------------- runs
 
-    def trace(self, *inputs: Any, **kwargs: Any) -> Any:
+    def trace(self, *inputs: Any, prepend_bos: bool | None = None, **kwargs: Any) -> Any:
         """Open an nnsight trace whose run every view of this board shows.
 
         The block is plain nnsight: one forward, its edits are in what the views show,
         its ``.save()``d names arrive as ever.
 
         Args:
-            inputs: A prompt, as ``model.trace`` takes it; none with ``tracer.invoke``.
+            inputs: A prompt: text, token ids, chat messages, or a list of those; none with
+                ``tracer.invoke``, which takes what nnsight takes.
+            prepend_bos: Whether each prompt begins with the beginning-of-sequence token; by
+                default as the tokenizer or the chat template does.
             kwargs: As ``model.trace`` takes them.
 
         Raises:
             PromptError: The prompt is empty.
         """
-        return self._open(sys._getframe(1), inputs, kwargs)
+        return self._open(sys._getframe(1), inputs, prepend_bos, kwargs)
 
-    def generate(self, *inputs: Any, **kwargs: Any) -> Any:
+    def generate(self, *inputs: Any, prepend_bos: bool | None = None, **kwargs: Any) -> Any:
         """Open an nnsight trace of a generation; patterns of new positions as they come.
 
+        A prompt of a batch ends with its end-of-sequence token; what the model is given
+        after it, while others go on, is neither drawn nor counted.
+
         Args:
-            inputs: A prompt.
+            inputs: A prompt, as of ``trace``.
+            prepend_bos: As of ``trace``.
             kwargs: As ``model.generate`` takes them, e.g. ``max_new_tokens``.
         """
         if kwargs.get("num_beams", 1) != 1:
@@ -133,33 +140,55 @@ class Board:
                 "beam search moves prompts between rows, so positions could not be told "
                 "apart; use num_beams=1."
             )
-        return self._open(sys._getframe(1), inputs, {**kwargs, "fn": self.model.generate})
+        adapter_of(self.model).check_writes()
+        kwargs = {**kwargs, "fn": self.model.generate}
+        return self._open(sys._getframe(1), inputs, prepend_bos, kwargs)
 
-    def _open(self, frame: Any, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _open(
+        self,
+        frame: Any,
+        inputs: tuple[Any, ...],
+        prepend_bos: bool | None,
+        kwargs: dict[str, Any],
+    ) -> Any:
         if "backend" in kwargs:
             raise TraceError(
                 "a board's trace has its own backend; use model.trace for another."
             )
         find_timed_source(frame)
-        self._check(inputs)
-        reader = _BoardReader(self, inputs)
-        tokenizer = getattr(self.model, "tokenizer", None)
-        inputs = tuple(as_input(prompt, tokenizer) for prompt in inputs)
-        return self.model.trace(*inputs, backend=ReadBackend(reader), **kwargs)
+        batch = self._read(inputs, prepend_bos, kwargs)
+        backend = ReadBackend(_BoardReader(self, batch or Batch()))
+        if batch is None:
+            return self.model.trace(*inputs, backend=backend, **kwargs)
+        inputs, encoding = to_input(batch, self.model)
+        return self.model.trace(*inputs, backend=backend, **encoding, **kwargs)
 
-    def run(self, prompt: Any) -> None:
+    def _read(
+        self, inputs: tuple[Any, ...], prepend_bos: bool | None, kwargs: dict[str, Any]
+    ) -> Batch | None:
+        """Return the prompts of a trace; None where its invokes bring them."""
+        if len(inputs) > 1:
+            raise PromptError(f"give several prompts as one list; got {len(inputs)} arguments.")
+        if inputs:
+            as_given = not ENCODING_KEYWORDS.isdisjoint(kwargs)
+            return read_prompts(
+                inputs[0], self.model, prepend_bos=prepend_bos, as_given=as_given
+            )
+        if prepend_bos is not None:
+            raise PromptError("prepend_bos needs the prompt in trace(...), not in an invoke.")
+        return None
+
+    def run(self, prompt: Any, *, prepend_bos: bool | None = None) -> None:
         """Run the model on a prompt without changing anything.
 
         Args:
-            prompt: Text or token ids.
+            prompt: Text, token ids, chat messages, or a list of those.
+            prepend_bos: As of ``trace``.
         """
-        self._check((prompt,))
-        forward(self.model, prompt, _BoardReader(self, (prompt,)))
+        self._run(read_prompts(prompt, self.model, prepend_bos=prepend_bos))
 
-    def _check(self, inputs: tuple[Any, ...]) -> None:
-        adapter = MethodReader(self.model, []).adapter
-        for prompt in inputs:
-            check_prompt(prompt, adapter, getattr(self.model, "tokenizer", None))
+    def _run(self, batch: Batch) -> None:
+        forward(self.model, batch, _BoardReader(self, batch))
 
     def rerun(self, view: View) -> None:
         """Queue a plain run of the last prompt, asked for from a view.
@@ -167,14 +196,14 @@ class Board:
         Args:
             view: Who asks; its last request wins.
         """
-        prompt = self._last_prompt
-        if prompt is None:
+        batch = self._last_batch
+        if batch is None:
             raise PromptError("this board has not run a single prompt yet; run its cell.")
         view.set_status("running", "waiting for its turn on the model")
 
         def job() -> None:
             try:
-                self.run(prompt)
+                self._run(batch)
             except Exception as error:
                 # Not in a cell: the view is where the person sees it. A run that began
                 # has said so itself.
@@ -196,11 +225,10 @@ class _Slot:
 class _BoardReader(MethodReader):
     """One run of a board: reads for all its views, and feeds them."""
 
-    def __init__(self, board: Board, inputs: tuple[Any, ...]) -> None:
+    def __init__(self, board: Board, batch: Batch) -> None:
         self._slots = list(board._slots)
-        super().__init__(board.model, [slot.method for slot in self._slots])
+        super().__init__(board.model, [slot.method for slot in self._slots], batch)
         self._board = board
-        self._inputs = inputs
         self._shown_at = 0.0
         self._before: list[tuple[Result, ...]] = []
 
@@ -227,8 +255,8 @@ class _BoardReader(MethodReader):
         if failed is not None:
             self._show_failure(capture.number, failed)
             return
-        if len(self._inputs) == 1:
-            self._board._last_prompt = self._inputs[0]
+        if self.batch.prompts or self.batch.given is not None:
+            self._board._last_batch = self.batch
         self._show(capture)
 
     def _show(self, capture: Capture) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
 
@@ -18,6 +20,9 @@ from interpwidgets.sites import WHOLE_MODEL, check_site
 
 MAX_BYTES = 2**30
 
+#: Sites with a query and a key axis, after the heads, and what is at a key to come.
+PAIRS = {"pattern": 0.0, "attn_scores": -math.inf}
+
 
 def activations(
     model: Any,
@@ -25,6 +30,7 @@ def activations(
     site: str,
     *,
     layers: Sequence[int] | None = None,
+    prepend_bos: bool | None = None,
     max_bytes: int = MAX_BYTES,
 ) -> Activations:
     """Read what is at a site, at every layer.
@@ -34,9 +40,11 @@ def activations(
 
     Args:
         model: An nnsight or a Hugging Face model.
-        prompt: Text, or token ids.
+        prompt: Text, token ids, or chat messages.
         site: A name of ``interpwidgets.sites.SITES``, e.g. ``"resid_post"``.
         layers: Layers to read; all by default.
+        prepend_bos: Whether the prompt begins with the beginning-of-sequence token; by
+            default as the tokenizer or the chat template does.
         max_bytes: Refuse to keep more than this.
 
     Returns:
@@ -56,7 +64,8 @@ def activations(
         Elhage et al. (2021), "A Mathematical Framework for Transformer Circuits", for the
         residual stream as a sum. We differ in: nothing.
     """
-    return run_method(model, prompt, ActivationsMethod(site, layers, max_bytes))
+    method = ActivationsMethod(site, layers, max_bytes)
+    return run_method(model, prompt, method, prepend_bos=prepend_bos)
 
 
 @dataclass(frozen=True)
@@ -88,8 +97,9 @@ class ActivationsMethod:
         """Return how many bytes the values will be kept in."""
         a = adapter
         widths = {
-            "logits": a.d_vocab,
-            "pattern": a.n_heads * n_tokens,
+            "logits": a.d_vocab or 0,
+            "result": a.n_heads * a.d_model,
+            **dict.fromkeys(("pattern", "attn_scores"), a.n_heads * n_tokens),
             **dict.fromkeys(("q", "z"), a.n_heads * a.d_head),
             **dict.fromkeys(("k", "v"), a.n_kv_heads * a.d_head),
         }
@@ -110,18 +120,33 @@ class ActivationsMethod:
         refuse_large(what, needed, self.max_bytes, fits)
 
     def build(self, run: Run, previous: Sequence[Activations] = ()) -> tuple[Activations, ...]:  # noqa: ARG002
-        """Return the Result of a run of one prompt and one forward."""
+        """Return one Result per prompt, over every forward pass of the run."""
         layers = self.kept_layers(run.adapter)
-        values = torch.stack([run.visits(self.site, layer)[0][0] for layer in layers])
-        return (
+        return tuple(
             Activations(
-                provenance=run.provenance(self.site),
+                provenance=run.provenance(self.site, prompt=prompt),
                 site=self.site,
-                tokens=run.tokens(0),
-                values=values.numpy(),
+                tokens=run.tokens(prompt),
+                values=np.stack([self._values(run, layer, prompt) for layer in layers]),
                 layers=tuple(layer for layer in layers if layer is not None),
-            ),
+            )
+            for prompt in range(run.capture.n_prompts)
         )
+
+    def _values(
+        self, run: Run, layer: int | None, prompt: int
+    ) -> Float[np.ndarray, "*site_axes"]:
+        """Put the positions of every forward pass together, without the padding."""
+        visits = [visit[prompt] for visit in run.visits(self.site, layer)]
+        span = run.capture.span(prompt)
+        if self.site not in PAIRS:
+            return torch.cat(visits)[span].numpy()
+        n_keys = visits[-1].shape[-1]
+        widened = [
+            torch.nn.functional.pad(v, (0, n_keys - v.shape[-1]), value=PAIRS[self.site])
+            for v in visits
+        ]
+        return torch.cat(widened, dim=-2)[:, span, span].numpy()
 
 
 def keep_float32(

@@ -26,6 +26,7 @@ def attention(
     *,
     layers: Sequence[int] | None = None,
     heads: Sequence[int] | None = None,
+    prepend_bos: bool | None = None,
     max_bytes: int = MAX_BYTES,
 ) -> AttentionPattern:
     """Read how much each token attends to each other one, for every head.
@@ -35,9 +36,11 @@ def attention(
 
     Args:
         model: An nnsight or a Hugging Face model.
-        prompt: Text, or token ids.
+        prompt: Text, token ids, or chat messages.
         layers: Layers to read; all by default.
         heads: Heads to keep of each; all by default.
+        prepend_bos: Whether the prompt begins with the beginning-of-sequence token; by
+            default as the tokenizer or the chat template does.
         max_bytes: Refuse to keep more than this.
 
     Returns:
@@ -56,7 +59,8 @@ def attention(
     Source:
         Vaswani et al. (2017), "Attention is all you need", eq. 1. We differ in: nothing.
     """
-    return run_method(model, prompt, AttentionMethod(layers, heads, max_bytes))
+    method = AttentionMethod(layers, heads, max_bytes)
+    return run_method(model, prompt, method, prepend_bos=prepend_bos)
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,7 @@ class AttentionMethod:
         built = []
         for prompt in range(n_prompts):
             result = AttentionPattern(
-                provenance=run.provenance("pattern"),
+                provenance=run.provenance("pattern", prompt=prompt),
                 tokens=run.tokens(prompt),
                 pattern=_assemble(run, prompt, layers, len(heads)),
                 layers=layers,
@@ -140,8 +144,8 @@ def _assemble(
     run: Run, prompt: int, layers: tuple[int, ...], n_heads: int
 ) -> Shaped[np.ndarray, "layer head query_pos key_pos"]:
     """Put the rows of every forward pass together, without the padding."""
-    pad = run.capture.n_pads[prompt]
-    n = run.capture.n_tokens - pad
+    span = run.capture.span(prompt)
+    n = run.capture.length(prompt)
     visits = [run.visits("pattern", layer) for layer in layers]
     as_codes = any(str(visit.dtype) == "torch.uint8" for layer in visits for visit in layer)
     fill = NOT_FINITE if as_codes else np.nan
@@ -153,9 +157,11 @@ def _assemble(
         for visit in layer_visits:
             rows = _codes(visit[prompt].numpy()) if as_codes else visit[prompt].numpy()
             n_query, n_key = rows.shape[-2:]
-            first = max(0, n_key - n_query - pad)
-            last = n_key - pad
-            pattern[at, :, first:last, :last] = rows[:, n_query - (last - first) :, pad:]
+            before = n_key - n_query  # columns that came with earlier passes
+            first, last = max(span.start, before), min(span.stop, n_key)
+            if first < last:
+                kept = rows[:, first - before : last - before, span.start : last]
+                pattern[at, :, first - span.start : last - span.start, : kept.shape[-1]] = kept
     return pattern
 
 

@@ -18,8 +18,9 @@ from interpwidgets.models.capture import Read
 from interpwidgets.models.loading import ready
 from interpwidgets.models.prompts import token_ids_of
 from interpwidgets.models.repeated_blocks import choose_period, draw_repeated_blocks
-from interpwidgets.models.running import MethodReader, Run, refuse_large
+from interpwidgets.models.running import MethodReader, Run, join_bos, refuse_large
 from interpwidgets.models.tracing import forward
+from interpwidgets.models.vocabulary import check_words
 from interpwidgets.reads.head_scores import (
     Column,
     OwnScore,
@@ -78,8 +79,8 @@ def head_scores(
 
     Args:
         model: An nnsight or a Hugging Face model.
-        prompt: Text or token ids to score on, or a list of them; drawn sequences by
-            default.
+        prompt: Text, token ids or chat messages to score on, or a list of those; drawn
+            sequences by default.
         scores: Names of the scores above, all by default; and own ones as a mapping from
             a name to ``f(pattern [1, head, query_pos, key_pos], token_ids [1, pos])``,
             called for one sequence at a time with float32 numpy arrays, which returns
@@ -95,6 +96,7 @@ def head_scores(
 
     Raises:
         ScoreError: There is no such score, or an own one fails.
+        ModelError: It sees images.
         PromptError: A prompt is empty or too long, or no such sequences can be drawn.
         ReadTooLargeError: One sequence needs more than ``max_bytes``.
 
@@ -112,13 +114,12 @@ def head_scores(
         that other heads look at left out, and the first token's draw measured by itself.
     """
     model = ready(model)
-    adapter = adapter_of(model)
+    adapter, _ = adapter_of(model), check_words(model)
     if prompt is None:
         period = choose_period(model, period)
         sequences = draw_repeated_blocks(model, n, period, seed)
     else:
-        tokenizer = getattr(model, "tokenizer", None)
-        sequences, period, seed = token_ids_of(prompt, adapter, tokenizer), 0, 0
+        sequences, period, seed = token_ids_of(prompt, model), 0, 0
     columns = _columns(scores, _check_lags(lags, period))
     method = HeadScoresMethod((), columns, period, seed, max_bytes)
     parts = [
@@ -172,7 +173,7 @@ class HeadScoresMethod:
         by_layer = [run.visits("pattern", layer)[0] for layer in range(adapter.n_layers)]
         return (
             HeadScores(
-                provenance=run.provenance("pattern"),
+                provenance=run.provenance("pattern", prompt=None),
                 scores=tuple(dict.fromkeys(column.score for column in self.columns)),
                 lags=tuple(c.lag for c in self.columns if c.score == "induction"),
                 values=torch.stack(by_layer, dim=2).numpy(),
@@ -261,7 +262,8 @@ def _batches(
 
 def _bytes_of_sequence(adapter: Adapter, n_tokens: int) -> int:
     """Return about what one sequence takes: a layer's patterns, and the logits."""
-    return _FLOAT * n_tokens * (_COPIES * adapter.n_heads * n_tokens + adapter.d_vocab)
+    d_logits = adapter.d_vocab or 0 if "logits" in adapter.architecture.places else 0
+    return _FLOAT * n_tokens * (_COPIES * adapter.n_heads * n_tokens + d_logits)
 
 
 def _score(model: Model, method: HeadScoresMethod) -> HeadScores:
@@ -272,8 +274,11 @@ def _score(model: Model, method: HeadScoresMethod) -> HeadScores:
 
 def _joined(parts: Sequence[HeadScores]) -> HeadScores:
     """Return one Result of several that differ in their sequences."""
+    last = parts[-1]
+    bos = join_bos(part.provenance.bos for part in parts)
     return dataclasses.replace(
-        parts[-1],
+        last,
+        provenance=dataclasses.replace(last.provenance, bos=bos),
         values=np.concatenate([part.values for part in parts], axis=1),
         uniform=np.concatenate([part.uniform for part in parts], axis=1),
         n_queries=np.concatenate([part.n_queries for part in parts], axis=1),

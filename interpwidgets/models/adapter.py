@@ -11,27 +11,20 @@ import torch
 from nnsight.intervention.envoy import Envoy
 
 from interpwidgets.errors import ModelError, SiteError
-from interpwidgets.models.architectures import Architecture, Place, find_architecture
+from interpwidgets.models.architectures.registry import find_architecture, model_types
+from interpwidgets.models.architectures.table import Architecture, Place, Split
+from interpwidgets.models.lora import WRAPPER_PATH, is_wrapper
+from interpwidgets.models.sizes import ModelSizes, read_sizes
 from interpwidgets.sites import WHOLE_MODEL, check_site
 
 
 @dataclass(frozen=True)
-class ModelFacts:
+class ModelFacts(ModelSizes):
     """A model's name and sizes."""
 
     name: str
     revision: str
     model_type: str
-    n_layers: int
-    n_heads: int
-    n_kv_heads: int
-    n_ctx: int | None
-    """Longest input the model was made for; None when its config does not say."""
-
-    d_model: int
-    d_head: int
-    d_mlp: int | None
-    d_vocab: int
     tokenizer: str
 
 
@@ -66,30 +59,60 @@ class Adapter(ModelFacts):
             )
         return dataclasses.replace(place, path=place.path.format(layer=layer))
 
-    def at_site(self, value: Any, place: Place) -> torch.Tensor:
+    def check_writes(self) -> None:
+        """Refuse to generate with what only reads.
+
+        Raises:
+            ModelError: It is an encoder, or sees images.
+        """
+        if not self.architecture.writes:
+            raise ModelError(
+                f"{self.name} ({self.model_type}) is no decoder: it takes in a whole prompt "
+                "at once and writes none, so it cannot generate. Use board.run or board.trace."
+            )
+
+    def at_site(self, value: Any, place: Place, n_prompts: int = 1) -> torch.Tensor:
         """Return the tensor of a site from what its module took or gave.
 
         Args:
             value: The module's output, or its (args, kwargs).
             place: From ``place``.
+            n_prompts: Size of the batch.
         """
         if place.slot == "input":
             args, kwargs = value
             value = args[0] if args else next(iter(kwargs.values()))
         if place.item is not None:
-            value = value[place.item]
+            value = _item_of(value, place)
         if value is None:
             raise SiteError(
                 f"{place.path} returned no attention weights: its attention "
                 "implementation does not make any. Load with attn_implementation='eager'."
             )
+        if place.flat:
+            value = value.unflatten(0, (n_prompts, -1))
         return value if place.split is None else self._split_heads(value, place.split)
 
-    def _split_heads(self, value: torch.Tensor, split: str) -> torch.Tensor:
-        if split.startswith("fused_"):
-            value = value.chunk(3, dim=-1)["qkv".index(split[-1])]
-        n_heads = self.n_kv_heads if split == "kv_heads" else self.n_heads
-        return value.unflatten(-1, (n_heads, -1))
+    def _split_heads(self, value: torch.Tensor, split: Split) -> torch.Tensor:
+        kind, _, part = split.rpartition("_")
+        if kind == "fused":
+            widths = [n * self.d_head for n in (self.n_heads, *2 * (self.n_kv_heads,))]
+            value = value.split(widths, dim=-1)["qkv".index(part)]
+        elif kind == "grouped":
+            per_group = self.n_heads // self.n_kv_heads
+            groups = value.unflatten(-1, (self.n_kv_heads, per_group + 2, self.d_head))
+            parts = groups.split([per_group, 1, 1], dim=-2)
+            return parts["qkv".index(part)].flatten(-3, -2)
+        return value.unflatten(-1, (-1, self.d_head))
+
+
+def _item_of(value: Any, place: Place) -> Any:
+    if isinstance(value, torch.Tensor):  # its item would be a prompt of the batch
+        raise SiteError(
+            f"{place.path} gives one tensor, but the table takes [{place.item!r}] of it: "
+            "correct the table, iw.register_architecture(..., places={...})."
+        )
+    return value[place.item]
 
 
 #: nnsight's model object, under the name that other rooms annotate with.
@@ -124,35 +147,63 @@ def name_adapter(model: Envoy, name: str, revision: str) -> None:
     _CACHE[module_of(model)] = dataclasses.replace(adapter, name=name, revision=revision)
 
 
+def forget_adapters(model_type: str) -> None:
+    """Make the adapters of a model type anew when they are next asked for."""
+    for module, adapter in list(_CACHE.items()):
+        if adapter.model_type == model_type:
+            del _CACHE[module]
+
+
 def _make_adapter(model: Envoy, module: torch.nn.Module) -> Adapter:
-    config = getattr(module, "config", None)
-    if config is None or not hasattr(config, "model_type"):
+    root_config = getattr(module, "config", None)
+    if root_config is None or not hasattr(root_config, "model_type"):
         raise ModelError(
             f"{type(module).__name__} has no Hugging Face config, so its layers and heads "
             "are not known. Wrap a Hugging Face model."
         )
-    architecture = find_architecture(config.model_type)
-    d_model, n_heads = config.hidden_size, config.num_attention_heads
+    inside = module.get_submodule(WRAPPER_PATH) if is_wrapper(module) else module
+    config, part = _transformer_of(inside, root_config)
+    architecture = find_architecture(config, inside, part)
+    if inside is not module:
+        architecture = _under(WRAPPER_PATH, architecture)
     tokenizer = getattr(model, "tokenizer", None)
     return Adapter(
-        name=str(getattr(config, "_name_or_path", "") or type(module).__name__),
-        revision=str(getattr(config, "_commit_hash", "") or "")[:7],
+        **read_sizes(config, architecture),
+        name=str(getattr(root_config, "_name_or_path", "") or type(module).__name__),
+        revision=str(getattr(root_config, "_commit_hash", "") or "")[:7],
         model_type=config.model_type,
         architecture=architecture,
-        n_layers=config.num_hidden_layers,
-        n_heads=n_heads,
-        n_kv_heads=getattr(config, "num_key_value_heads", None) or n_heads,
-        n_ctx=getattr(config, "max_position_embeddings", None),
-        d_model=d_model,
-        d_head=getattr(config, "head_dim", None) or d_model // n_heads,
-        d_mlp=_d_mlp(config, architecture, d_model),
-        d_vocab=config.vocab_size,
         tokenizer=type(tokenizer).__name__ if tokenizer is not None else "",
     )
 
 
-def _d_mlp(config: Any, architecture: Architecture, d_model: int) -> int | None:
-    if "mlp_out" not in architecture.places:
-        return None
-    width = getattr(config, "intermediate_size", None) or getattr(config, "n_inner", None)
-    return width or 4 * d_model
+def _transformer_of(module: torch.nn.Module, config: Any) -> tuple[Any, str]:
+    """Return the configuration of the transformer that is read, and its path in the root.
+
+    Of a model that sees and writes it is the part that writes.
+    """
+    text = config.get_text_config() if hasattr(config, "get_text_config") else config
+    if text is config or config.model_type in model_types():
+        return config, ""
+    parts = {
+        path: part.config
+        for path, part in module.named_modules()
+        if path and hasattr(getattr(part, "config", None), "model_type")
+    }
+    towers = [path for path in parts if path.endswith("_model") and "." not in path]
+    if len(towers) > 1 and not hasattr(module, "lm_head"):
+        raise ModelError(
+            f"{type(module).__name__} has several transformers, {' and '.join(towers)}; wrap "
+            f"the one to look into, e.g. iw.wrap(model.{towers[0]})."
+        )
+    return text, next((path for path, held in parts.items() if held is text), "")
+
+
+def _under(path: str, architecture: Architecture) -> Architecture:
+    """Return a table whose paths begin with another."""
+    places = {
+        name: dataclasses.replace(place, path=f"{path}.{place.path}".rstrip("."))
+        for name, place in architecture.places.items()
+    }
+    base = f"{path}.{architecture.base}".rstrip(".")
+    return dataclasses.replace(architecture, places=places, base=base)

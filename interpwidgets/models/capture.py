@@ -50,7 +50,13 @@ class Capture:
     """Token ids that went through the model so far, left pads included."""
 
     n_pads: tuple[int, ...] = ()
-    """How many of each prompt's first ids are padding."""
+    """How many of each prompt's first columns are padding."""
+
+    ends: tuple[int, ...] = ()
+    """The column after each prompt's last token: what follows is padding."""
+
+    eos_ids: frozenset[int] = frozenset()
+    """Ids that end a generation: what follows one of them is padding."""
 
     n_prompt_tokens: int = 0
     """Length of the first step's input; what follows was generated."""
@@ -60,6 +66,9 @@ class Capture:
 
     intervened: dict[str, None] = field(default_factory=dict)
     """Module paths where the user changed a value, in order."""
+
+    adapter: str = ""
+    """The model's LoRA adapter and how strong it was; empty for none."""
 
     note: str = ""
     """For the provenance."""
@@ -80,11 +89,23 @@ class Capture:
         """How many positions went through the model so far, pads included."""
         return 0 if self.ids is None else int(self.ids.shape[1])
 
+    def span(self, prompt: int) -> slice:
+        """Return the columns of one prompt, without the padding at either side."""
+        return slice(self.n_pads[prompt], self.ends[prompt])
+
+    def length(self, prompt: int) -> int:
+        """Return how many tokens one prompt has, those that it wrote itself included."""
+        return self.ends[prompt] - self.n_pads[prompt]
+
+    def n_generated(self, prompt: int) -> int:
+        """Return how many of them the model wrote itself."""
+        return max(0, self.ends[prompt] - self.n_prompt_tokens)
+
     def prompt_ids(self, prompt: int) -> list[int]:
         """Return one prompt's ids without its padding."""
         if self.ids is None:
             return []
-        return [int(token_id) for token_id in self.ids[prompt, self.n_pads[prompt] :]]
+        return [int(token_id) for token_id in self.ids[prompt, self.span(prompt)]]
 
     def add_step(
         self,
@@ -105,22 +126,40 @@ class Capture:
         """
         ids = ids.detach().to("cpu", copy=True)
         self.n_steps += 1
-        if self.ids is not None and ids.shape[1] <= self.n_tokens:
-            self.ids = torch.cat([self.ids, ids], dim=1)
-            return
         if self.ids is None:
             if ids.numel() == 0:
                 raise PromptError("the prompt has no tokens; give at least one word.")
             self.n_prompt_tokens = ids.shape[1]
-            self.n_pads = _count_pads(ids, mask)
-        self.ids = ids
+            self.n_pads, self.ends = _real_columns(ids, mask)
+            self.ids = ids
+            return
+        n_known = self.n_tokens
+        whole = ids.shape[1] > n_known
+        self.ids = ids if whole else torch.cat([self.ids, ids], dim=1)
+        for column in range(n_known, self.n_tokens):
+            self.ends = tuple(
+                end if self._is_over(prompt, end, column) else column + 1
+                for prompt, end in enumerate(self.ends)
+            )
+
+    def _is_over(self, prompt: int, end: int, column: int) -> bool:
+        """Whether a prompt ended before a column: its last token ends generations."""
+        if end < column:
+            return True
+        wrote = self.ids is not None and end > self.n_prompt_tokens
+        return wrote and int(self.ids[prompt, end - 1]) in self.eos_ids  # type: ignore[index]
 
 
-def _count_pads(
+def _real_columns(
     ids: Int[torch.Tensor, "prompt pos"],
     mask: Shaped[torch.Tensor, "prompt all_pos"] | None,
-) -> tuple[int, ...]:
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the first column of each prompt, and the one after its last."""
+    n_prompts, n_tokens = ids.shape
     if mask is None or mask.dim() != 2:
-        return (0,) * ids.shape[0]
-    real = mask.detach().to("cpu") != 0
-    return tuple(int(row.int().argmax()) if row.any() else 0 for row in real)
+        return (0,) * n_prompts, (n_tokens,) * n_prompts
+    real = (mask.detach().to("cpu") != 0)[:, -n_tokens:].int()
+    if real.shape != ids.shape or not real.any(dim=1).all():
+        return (0,) * n_prompts, (n_tokens,) * n_prompts
+    first, last = real.argmax(dim=1), n_tokens - real.flip(1).argmax(dim=1)
+    return tuple(first.tolist()), tuple(last.tolist())

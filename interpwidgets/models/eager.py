@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import torch
-
-from interpwidgets.errors import ModelError
 
 
 @contextlib.contextmanager
 def eager_attention(module: torch.nn.Module, *, needed: bool) -> Iterator[str]:
     """Run the block with eager attention, and put back what was set before.
+
+    Attention modules look at their configuration each time they run. A model of several
+    parts has several configurations, each with a setting of its own. They are set one by
+    one: transformers' own switch takes one name for all, and refuses models that it does
+    not recognise. One that cannot do without its kernel gives no weights, and the read
+    says so.
 
     Args:
         module: The model's root module.
@@ -20,25 +25,29 @@ def eager_attention(module: torch.nn.Module, *, needed: bool) -> Iterator[str]:
 
     Yields:
         A note for the Result's provenance; empty when nothing was switched.
-
-    Raises:
-        ModelError: The model cannot switch.
     """
-    before = _implementation(module)
-    if not needed or before in (None, "eager"):
+    before = [(config, config._attn_implementation) for config in _configs(module)]
+    fused = sorted({str(name) for _, name in before if name not in (None, "eager")})
+    if not needed or not fused:
         yield ""
         return
-    module.set_attn_implementation("eager")  # type: ignore[operator]
     try:
-        if _implementation(module) != "eager":
-            raise ModelError(
-                f"{type(module).__name__} cannot switch from {before!r} to eager attention, "
-                "so it makes no attention weights. Load it with attn_implementation='eager'."
-            )
-        yield f"eager attention for this read, {before} before and after"
+        for config, name in before:
+            if name is not None:
+                config._attn_implementation_internal = "eager"
+        yield f"eager attention for this read, {', '.join(fused)} before and after"
     finally:
-        module.set_attn_implementation(before)  # type: ignore[operator]
+        for config, name in before:
+            config._attn_implementation_internal = name
 
 
-def _implementation(module: torch.nn.Module) -> str | None:
-    return getattr(getattr(module, "config", None), "_attn_implementation", None)
+def _configs(module: torch.nn.Module) -> list[Any]:
+    """Return every configuration that a part of the model looks at, once."""
+    held = (getattr(part, "config", None) for part in module.modules())
+    found = {id(config): config for config in held if hasattr(config, "_attn_implementation")}
+    for config in list(found.values()):
+        for name in getattr(config, "sub_configs", {}):
+            part = getattr(config, name, None)
+            if part is not None:
+                found[id(part)] = part
+    return list(found.values())

@@ -14,7 +14,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
 from interpwidgets.errors import ModelError
 from interpwidgets.models.adapter import adapter_of, module_of, name_adapter
-from interpwidgets.organisms import ORGANISMS, organism_path
+from interpwidgets.models.lora import attach, follow_adapters, is_wrapper, unwrapped
+from interpwidgets.organisms import ADAPTERS, ORGANISMS, adapter_path, organism_path
 from interpwidgets.organisms.loading import load_organism
 
 _WRAPPED: weakref.WeakValueDictionary[int, Envoy] = weakref.WeakValueDictionary()
@@ -26,6 +27,7 @@ def load(
     device: str | torch.device | None = None,
     dtype: str | torch.dtype | None = None,
     revision: str | None = None,
+    adapter: str | Path | None = None,
 ) -> Envoy:
     """Return a model as nnsight's own model object, its weights loaded.
 
@@ -35,12 +37,16 @@ def load(
         device: Where to put it, e.g. ``"cuda"``; the CPU by default.
         dtype: What to compute in, e.g. ``"bfloat16"``; as saved by default.
         revision: Branch, tag or commit on the Hub.
+        adapter: A LoRA adapter by peft to put into it: one that ships with the model
+            (``"pirate"`` with ``"lilliput"``), a local folder, or a Hub id.
+            ``iw.adapter(model, scale=...)`` turns it down or off.
 
     Returns:
         An nnsight ``TransformersModel``: traces are plain nnsight.
 
     Raises:
-        ModelError: No such model, or its weights cannot be opened.
+        ModelError: No such model or adapter, or its weights cannot be opened.
+        MissingExtraError: An adapter was asked for and peft is not installed.
 
     Example:
         >>> import interpwidgets as iw
@@ -54,9 +60,12 @@ def load(
         module, tokenizer = load_organism(str(name), device=device, dtype=dtype)
         model = TransformersModel(module, tokenizer=tokenizer)
         name_adapter(model, str(name), _hash_of(folder / "model.safetensors"))
-        return model
-    model = _load_hugging_face(str(name), device, dtype, revision)
-    name_adapter(model, str(name), adapter_of(model).revision)
+    else:
+        model = _load_hugging_face(str(name), device, dtype, revision)
+        name_adapter(model, str(name), adapter_of(model).revision)
+    if adapter is not None:
+        bundled = adapter_path(str(name), str(adapter)) or adapter
+        attach(model, str(bundled), name=str(adapter), known=ADAPTERS.get(str(name), ()))
     return model
 
 
@@ -84,7 +93,8 @@ def wrap(model: Any, *, tokenizer: Any | None = None) -> Envoy:
     """Return an nnsight model around what a user has; wrapping twice gives the same.
 
     Args:
-        model: An nnsight model (returned as it is) or a Hugging Face model.
+        model: An nnsight model (returned as it is), a Hugging Face model, or a peft model:
+            then paths are those of the model inside, its adapter's layers in place.
         tokenizer: For text prompts; found from the model's name when not given.
 
     Raises:
@@ -92,6 +102,8 @@ def wrap(model: Any, *, tokenizer: Any | None = None) -> Envoy:
     """
     if isinstance(model, Envoy):
         return model
+    if is_wrapper(model):
+        model = unwrapped(model)
     if not isinstance(model, PreTrainedModel):
         raise ModelError(
             f"wanted an nnsight model or a Hugging Face model; got {type(model).__name__}."
@@ -113,7 +125,9 @@ def _wrap_hugging_face(module: PreTrainedModel, tokenizer: Any | None) -> Envoy:
             tokenizer = None  # prompts must then be ids; a text prompt says so
     if tokenizer is None:
         return NNsight(module)
-    return TransformersModel(module, tokenizer=tokenizer)
+    # Of an encoder nnsight makes what fills masks, which takes no text without a mask.
+    task = None if module.can_generate() else "feature-extraction"
+    return TransformersModel(module, tokenizer=tokenizer, task=task)
 
 
 def ready(model: Any) -> Envoy:
@@ -126,14 +140,25 @@ def ready(model: Any) -> Envoy:
     if not getattr(model, "dispatched", True):
         model.dispatch()
     _refuse_meta(module_of(model))
+    follow_adapters(model)
     return model
 
 
 def _refuse_meta(module: torch.nn.Module) -> None:
-    if any(parameter.is_meta for parameter in module.parameters()):
+    on_meta = [parameter.is_meta for parameter in module.parameters()]
+    if not any(on_meta):
+        return
+    name = type(module).__name__
+    # accelerate keeps weights on meta between uses; its hooks bring them in time.
+    if not any(hasattr(part, "_hf_hook") for part in module.modules()):
         raise ModelError(
-            f"{type(module).__name__} is on the meta device: it has shapes but no weights. "
+            f"{name} is on the meta device: it has shapes but no weights. "
             'Load it with iw.load(name), or outside `torch.device("meta")`.'
+        )
+    if on_meta[0]:
+        raise ModelError(
+            f"the first weights of {name} are off-loaded, and nnsight puts a prompt where the "
+            "first weights are. Keep the embedding in memory: give it a device in device_map."
         )
 
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NoReturn, Protocol, TypeVar, runtime_checkable
 
 import torch
 
 from interpwidgets.errors import PromptError, ReadTooLargeError
-from interpwidgets.models.adapter import Adapter, Model, adapter_of
+from interpwidgets.models.adapter import Adapter, Model, adapter_of, module_of
 from interpwidgets.models.capture import Capture, Read
 from interpwidgets.models.dtype import dtype_of
+from interpwidgets.models.images import patch_tokens
 from interpwidgets.models.loading import ready
-from interpwidgets.models.prompts import check_length, check_prompt
+from interpwidgets.models.memory import check_pattern_memory
+from interpwidgets.models.prompts import Batch, check_run, read_prompts
 from interpwidgets.models.token_text import read_tokens
-from interpwidgets.models.tracing import forward
+from interpwidgets.models.tracing import INSIDE_ATTENTION, forward
 from interpwidgets.results.base import Provenance, Result
 from interpwidgets.results.tokens import Tokens
 
@@ -33,6 +35,8 @@ class Run:
     dtype: str
     reader: int = 0
     """Which method's reads ``visits`` gives."""
+    batch: Batch = field(default_factory=Batch)
+    """The prompts as they were given; empty where nnsight encoded them."""
 
     def visits(self, site: str, layer: int | None = None) -> list[torch.Tensor]:
         """Return what was kept of a site at each forward pass; empty if never reached."""
@@ -40,17 +44,33 @@ class Run:
 
     def tokens(self, prompt: int) -> Tokens:
         """Return the tokens of one prompt of the batch."""
-        n_generated = self.capture.n_tokens - self.capture.n_prompt_tokens
+        if self.adapter.architecture.positions:
+            return patch_tokens(self.adapter)
+        given = self.batch.prompts[prompt : prompt + 1]
         return read_tokens(
-            self.tokenizer, self.capture.prompt_ids(prompt), n_generated=n_generated
+            self.tokenizer,
+            self.capture.prompt_ids(prompt),
+            n_generated=self.capture.n_generated(prompt),
+            roles=given[0].roles if given else (),
+            turns=given[0].turns if given else (),
         )
 
-    def provenance(self, *sites: str) -> Provenance:
+    def bos(self, prompts: Iterable[int]) -> str:
+        """Return in words whether prompts begin with BOS; empty if there is no such id."""
+        token_id = getattr(self.tokenizer, "bos_token_id", None)
+        if token_id is None or self.adapter.architecture.positions:
+            return ""
+        begin = [self.capture.prompt_ids(prompt)[:1] == [token_id] for prompt in prompts]
+        return join_bos("with BOS" if begins else "no BOS" for begins in begin)
+
+    def provenance(self, *sites: str, prompt: int | None = 0) -> Provenance:
         """Return where a Result of this run comes from.
 
         Args:
             sites: What it read.
+            prompt: Which prompt of the batch it is of; None: of all.
         """
+        prompts = range(self.capture.n_prompts) if prompt is None else (prompt,)
         return Provenance(
             model=self.adapter.name,
             revision=self.adapter.revision,
@@ -59,8 +79,16 @@ class Run:
             sites=sites,
             run=self.capture.number,
             intervened=tuple(self.capture.intervened),
+            adapter=self.capture.adapter,
+            bos=self.bos(prompts),
             note=self.capture.note,
         )
+
+
+def join_bos(words: Iterable[str]) -> str:
+    """Return what holds of several prompts, given what ``Run.bos`` says of each."""
+    said = set(words)
+    return said.pop() if len(said) == 1 else "BOS in some"
 
 
 @runtime_checkable
@@ -89,24 +117,34 @@ class Method(Protocol[R_co]):
 class MethodReader:
     """Reads for several methods in one forward; keeps nothing itself."""
 
-    def __init__(self, model: Model, methods: Sequence[Method[Result]]) -> None:
+    def __init__(
+        self, model: Model, methods: Sequence[Method[Result]], batch: Batch | None = None
+    ) -> None:
         self.model = model
         self.adapter = adapter_of(model)
+        self.tokenizer = getattr(model, "tokenizer", None)
         self.methods = list(methods)
+        self.batch = batch or Batch()
+        self._makes_patterns = False
 
     def reads(self) -> list[Read]:
         """Return every read that a method wants."""
-        return [
+        wanted = [
             dataclasses.replace(read, reader=index)
             for index, method in enumerate(self.methods)
             for read in method.reads(self.adapter)
         ]
+        self._makes_patterns = any(read.site in INSIDE_ATTENTION for read in wanted)
+        return wanted
 
     def check(self, capture: Capture) -> None:
         """Refuse a run that is too long, or whose reads would be too large."""
-        check_length(capture, self.adapter)
+        check_run(capture, self.adapter, self.tokenizer)
         for method in self.methods:
             method.check_bytes(self.adapter, capture.n_prompts, capture.n_tokens)
+        if self._makes_patterns and capture.n_steps == 1:  # later steps have one query each
+            module = module_of(self.model)
+            check_pattern_memory(module, self.adapter, capture.n_prompts, capture.n_tokens)
 
     def progress(self, capture: Capture) -> None:
         """Ignore generation steps."""
@@ -116,31 +154,39 @@ class MethodReader:
 
     def run_of(self, capture: Capture, reader: int = 0) -> Run:
         """Return a capture with the model's names, for the method of that index."""
-        tokenizer = getattr(self.model, "tokenizer", None)
-        return Run(capture, self.adapter, tokenizer, dtype_of(self.model), reader)
+        dtype = dtype_of(self.model)
+        return Run(capture, self.adapter, self.tokenizer, dtype, reader, self.batch)
 
 
-def run_method(model: Any, prompt: Any, method: Method[R_co]) -> R_co:
+def run_method(
+    model: Any, prompt: Any, method: Method[R_co], *, prepend_bos: bool | None = None
+) -> R_co:
     """Return what a method makes of one forward of its own.
 
     Args:
         model: An nnsight or a Hugging Face model.
-        prompt: Text or token ids, of one prompt.
+        prompt: Text, token ids or chat messages, of one prompt.
         method: What to look at.
+        prepend_bos: As of ``read_prompts``.
 
     Raises:
         PromptError: It is no single prompt.
     """
     model = ready(model)
-    reader = MethodReader(model, [method])
-    check_prompt(prompt, reader.adapter, getattr(model, "tokenizer", None))
-    capture = forward(model, prompt, reader)
+    batch = read_prompts(prompt, model, prepend_bos=prepend_bos)
+    if len(batch.prompts) > 1:
+        _refuse_batch(len(batch.prompts))
+    reader = MethodReader(model, [method], batch)
+    capture = forward(model, batch, reader)
     if capture.n_prompts != 1:
-        raise PromptError(
-            f"this takes one prompt; got {capture.n_prompts}. A board shows several: "
-            "board.run([...])."
-        )
+        _refuse_batch(capture.n_prompts)
     return method.build(reader.run_of(capture), ())[0]
+
+
+def _refuse_batch(n_prompts: int) -> NoReturn:
+    raise PromptError(
+        f"this takes one prompt; got {n_prompts}. A board shows several: board.run([...])."
+    )
 
 
 def refuse_large(what: str, needed: int, limit: int, fits: str) -> None:

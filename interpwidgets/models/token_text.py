@@ -5,28 +5,41 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from interpwidgets.results.tokens import Tokens
+
+T = TypeVar("T")
 
 _BYTE_TOKEN = re.compile(r"<0x([0-9A-F]{2})>")
 
 
-def read_tokens(tokenizer: Any | None, ids: Sequence[int], *, n_generated: int = 0) -> Tokens:
+def read_tokens(
+    tokenizer: Any | None,
+    ids: Sequence[int],
+    *,
+    n_generated: int = 0,
+    roles: Sequence[str] = (),
+    turns: Sequence[int] = (),
+) -> Tokens:
     """Decode each token alone, keeping its leading space.
 
     Args:
         tokenizer: A Hugging Face tokenizer, or None: ids are then shown as numbers.
         ids: Vocabulary indices.
         n_generated: How many of the last ones the model wrote itself.
+        roles: Of a chat, whose turn each id is; what was generated continues the last.
+        turns: The number of that turn.
 
     Returns:
         One entry per id. Bytes that are no text by themselves read ``<0xE2><0x80>``.
     """
     n = len(ids)
     generated = (False,) * (n - n_generated) + (True,) * n_generated
+    whose = _continued(roles, n), _continued(turns, n)
     if tokenizer is None:
-        return Tokens(tuple(ids), tuple(str(i) for i in ids), (False,) * n, generated)
+        text = tuple(str(i) for i in ids)
+        return Tokens(tuple(ids), text, (False,) * n, generated, *whose)
     special_ids = set(tokenizer.all_special_ids)
     names = tokenizer.convert_ids_to_tokens(list(ids))
     special = tuple(i in special_ids for i in ids)
@@ -36,7 +49,12 @@ def read_tokens(tokenizer: Any | None, ids: Sequence[int], *, n_generated: int =
         f"[{i}]" if name is None else name if is_special else read(name)
         for i, name, is_special in zip(ids, names, special, strict=True)
     )
-    return Tokens(tuple(ids), text, special, generated)
+    return Tokens(tuple(ids), text, special, generated, *whose)
+
+
+def _continued(column: Sequence[T], n: int) -> tuple[T, ...]:
+    """Go on with the last entry; an empty column stays empty."""
+    return tuple(column) + tuple(column[-1:]) * (n - len(column))
 
 
 def _is_byte_level(tokenizer: Any) -> bool:

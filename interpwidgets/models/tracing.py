@@ -7,7 +7,9 @@ there is one forward, and the values are those that the model went on with.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -17,18 +19,24 @@ from nnsight.intervention.interleaver import Mediator
 from nnsight.tracing.backend import Backend
 from nnsight.tracing.tracer import Tracer
 
-from interpwidgets.errors import InterpWidgetsError, PromptError, ReadError
+from interpwidgets.errors import InterpWidgetsError, PromptError, ReadError, SiteError
 from interpwidgets.models.adapter import Adapter, adapter_of, module_of
-from interpwidgets.models.architectures import Place
+from interpwidgets.models.architectures.table import Place
 from interpwidgets.models.capture import Capture, Read
+from interpwidgets.models.derived import SoftmaxWatch, scores_of, through_projection
 from interpwidgets.models.eager import eager_attention
 from interpwidgets.models.exclusive import exclusive
-from interpwidgets.models.prompts import as_input
+from interpwidgets.models.images import patch_ids
+from interpwidgets.models.lora import describe_adapter
+from interpwidgets.models.prompts import Batch, left_padding, read_prompts, to_input
 
 NO_PROMPT = (
     "the trace has no prompt: give trace() one, or open at least one "
     "`with tracer.invoke(prompt):` inside it."
 )
+
+#: Sites that fused attention never makes.
+INSIDE_ATTENTION = frozenset({"pattern", "attn_scores"})
 
 
 @runtime_checkable
@@ -53,16 +61,18 @@ def forward(model: Envoy, prompt: Any, reader: Reader) -> Capture:
 
     Args:
         model: An nnsight model.
-        prompt: What nnsight's ``trace`` takes: text, ids, an encoding.
+        prompt: What ``prompts.read_prompts`` takes, or the batch that it gave.
         reader: Who wants the values.
 
     Returns:
         The finished run, already delivered to the reader.
     """
+    batch = prompt if isinstance(prompt, Batch) else read_prompts(prompt, model)
+    inputs, encoding = to_input(batch, model)
 
     def run() -> None:
         with torch.no_grad():
-            model.trace(as_input(prompt, getattr(model, "tokenizer", None)), trace=False)
+            model.trace(*inputs, trace=False, **encoding)
 
     return _run_with_reads(model, reader, run)
 
@@ -77,8 +87,9 @@ class ReadBackend(Backend):
     def __call__(self, tracer: Tracer) -> None:
         """Execute the block where nnsight would, with our observer added."""
         try:
+            eos_ids = _eos_ids(tracer.envoy, getattr(tracer, "kwargs", {}))
             _run_with_reads(
-                tracer.envoy, self._reader, lambda: tracer.execute(tracer.info.code)
+                tracer.envoy, self._reader, lambda: tracer.execute(tracer.info.code), eos_ids
             )
         except IndexError as error:
             if tracer.batcher is not None and tracer.batcher.total == 0:
@@ -89,16 +100,44 @@ class ReadBackend(Backend):
             raise error.with_traceback(tracer.traceback(error)) from error.__cause__
 
 
-def _run_with_reads(model: Envoy, reader: Reader, run: Callable[[], None]) -> Capture:
+def _eos_ids(model: Envoy, kwargs: Mapping[str, Any]) -> frozenset[int]:
+    """Return the ids that end a generation with these arguments."""
+    given = kwargs.get("eos_token_id")
+    for config in (kwargs.get("generation_config"), _generation_config(model)):
+        if given is None:
+            given = getattr(config, "eos_token_id", None)
+    if isinstance(given, torch.Tensor):
+        given = given.tolist()
+    if given is None:
+        return frozenset()
+    return frozenset(given) if isinstance(given, Iterable) else frozenset({int(given)})
+
+
+def _generation_config(model: Envoy) -> Any:
+    return getattr(module_of(model), "generation_config", None)
+
+
+def _run_with_reads(
+    model: Envoy,
+    reader: Reader,
+    run: Callable[[], None],
+    eos_ids: frozenset[int] = frozenset(),
+) -> Capture:
     module, adapter = module_of(model), adapter_of(model)
     with exclusive(module) as number:
-        capture = Capture(number)
+        capture = Capture(number, eos_ids=eos_ids, adapter=describe_adapter(module))
         reads = reader.reads()
         observer = _Observer(model, adapter, reader, reads, capture)
         worker = _ReadWorker(observer, capture)
-        wants_pattern = any(read.site == "pattern" for read in reads)
+        inside = any(read.site in INSIDE_ATTENTION for read in reads)
         try:
-            with eager_attention(module, needed=wants_pattern) as capture.note:
+            with (
+                left_padding(model),
+                eager_attention(module, needed=inside) as note,
+                observer.watching_softmax(),
+            ):
+                caution = adapter.architecture.caution if note else ""
+                capture.note = ". ".join(filter(None, [note, caution]))
                 model.interleaver.mediators.append(worker)
                 run()
         except BaseException as error:
@@ -167,39 +206,80 @@ class _Observer(Cache):
         self._adapter, self._reader, self._capture = adapter, reader, capture
         self._root_input = f"{model.path}.input"
         self._wanted: dict[str, list[tuple[Read, Place]]] = {}
+        self._softmax: dict[str, list[tuple[Read, Place]]] = {}
+        self._watch = SoftmaxWatch()
         for read in reads:
             place = adapter.place(read.site, read.layer)
-            location = f"{model.path}.{place.path}.{place.slot}"
-            self._wanted.setdefault(location, []).append((read, place))
+            module = ".".join(filter(None, [model.path, place.path]))
+            if place.slot == "softmax":
+                self._softmax.setdefault(module, []).append((read, place))
+            else:
+                self._wanted.setdefault(f"{module}.{place.slot}", []).append((read, place))
+
+    def watching_softmax(self) -> contextlib.AbstractContextManager[object]:
+        """Return what the forward runs in: a watch on softmax, where a read needs one."""
+        return self._watch if self._softmax else contextlib.nullcontext()
 
     def subscriptions(self) -> dict[str, tuple[str, str]]:
         """Name the values to be handed over: the root's input and the reads' places."""
-        return {location: (location, "") for location in (self._root_input, *self._wanted)}
+        around = [
+            f"{module}.{side}" for module in self._softmax for side in ("input", "output")
+        ]
+        locations = (self._root_input, *self._wanted, *around)
+        return {location: (location, "") for location in locations}
 
     def observe_selected(self, selected: tuple[str, str], value: Any) -> None:
         """Take one value, after every intervention on it."""
         location = selected[0]
+        module, _, slot = location.rpartition(".")
         if location == self._root_input:
             self._begin_step(value)
+        if module in self._softmax:
+            self._watch_softmax(module, slot)
+        for read, place in self._wanted.get(location, ()):
+            self._keep(read, functools.partial(self._tensor_at, place, value))
+
+    def _tensor_at(self, place: Place, value: Any) -> torch.Tensor:
+        tensor = self._adapter.at_site(value, place, self._capture.n_prompts)
+        if place.projected:
+            return through_projection(tensor, self._module_at(place), self.model)
+        return tensor
+
+    def _watch_softmax(self, module: str, slot: str) -> None:
+        if slot == "input":
+            self._watch.open(module, functools.partial(self._keep_scores, module))
             return
-        for read, place in self._wanted[location]:
-            if self._capture.read_error is None:
-                self._keep(read, place, value)
+        try:
+            self._watch.close()
+        except SiteError as error:
+            self._capture.read_error = self._capture.read_error or error
+
+    def _keep_scores(self, module: str, received: torch.Tensor) -> None:
+        for read, place in self._softmax[module]:
+            scores = functools.partial(scores_of, received, place, self._module_at(place))
+            self._keep(read, scores)
+
+    def _module_at(self, place: Place) -> torch.nn.Module:
+        return module_of(self.model).get_submodule(place.path)
 
     def _begin_step(self, value: Any) -> None:
         args, kwargs = value
-        ids = kwargs.get("input_ids", args[0] if args else None)
-        if ids is None:
+        sees = bool(self._adapter.architecture.positions)
+        given = kwargs.get("pixel_values" if sees else "input_ids", args[0] if args else None)
+        if given is None:
             raise PromptError(NO_PROMPT)
+        ids = patch_ids(given, self._adapter) if sees else given
         if self._capture.n_steps:
             self._reader.progress(self._capture)
         self._capture.add_step(ids, kwargs.get("attention_mask"))
         self._reader.check(self._capture)
 
-    def _keep(self, read: Read, place: Place, value: Any) -> None:
+    def _keep(self, read: Read, tensor_at_site: Callable[[], torch.Tensor]) -> None:
+        if self._capture.read_error is not None:
+            return
         try:
             with torch.no_grad():
-                tensor = self._adapter.at_site(value, place).detach()
+                tensor = tensor_at_site().detach()
                 kept = _own_cpu_copy(read.reduce(tensor), tensor)
         except InterpWidgetsError as error:
             self._capture.read_error = error

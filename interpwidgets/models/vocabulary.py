@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Int
 
+from interpwidgets.errors import ModelError
 from interpwidgets.models.adapter import Model, adapter_of, module_of
 
-_SPECIAL_IN_CONFIG = ("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id")
+
+def check_words(model: Model) -> int:
+    """Return the size of the vocabulary of a model that reads tokens.
+
+    Args:
+        model: An nnsight model.
+
+    Raises:
+        ModelError: It sees images, so it has none, or its configuration does not say.
+    """
+    adapter = adapter_of(model)
+    if adapter.architecture.positions:
+        raise ModelError(
+            f"this needs a model that reads tokens; {adapter.name} ({adapter.model_type}) sees "
+            "images. Use iw.attention or iw.activations on it."
+        )
+    if adapter.d_vocab is None:
+        raise ModelError(
+            f"the configuration of {adapter.model_type!r} does not say how many tokens it "
+            "knows. Say its name: iw.register_architecture(..., sizes={'d_vocab': '...'})."
+        )
+    return adapter.d_vocab
 
 
 def bos_id(model: Model) -> int | None:
@@ -25,8 +49,11 @@ def ordinary_ids(model: Model) -> Int[np.ndarray, " token"]:
 
     Args:
         model: An nnsight model; without a tokenizer its config names the special ones.
+
+    Raises:
+        ModelError: As of ``check_words``.
     """
-    tokenizer, d_vocab = getattr(model, "tokenizer", None), adapter_of(model).d_vocab
+    tokenizer, d_vocab = getattr(model, "tokenizer", None), check_words(model)
     if tokenizer is None:
         known = set(range(d_vocab))
         special = _special_in_config(model)
@@ -40,8 +67,14 @@ def ordinary_ids(model: Model) -> Int[np.ndarray, " token"]:
 
 
 def _special_in_config(model: Model) -> set[int]:
-    config = module_of(model).config
-    ids = [getattr(config, name, None) for name in _SPECIAL_IN_CONFIG]
+    config: Any = module_of(model).config
+    # The text part of a model that also sees names its own.
+    ids = [
+        value
+        for part in (config, config.get_text_config())
+        for name, value in vars(part).items()
+        if name.endswith(("_token_id", "_token_index"))
+    ]
     # Llama 3 has several ends: a list
     return {
         i for one in ids for i in (one if isinstance(one, list) else [one]) if i is not None

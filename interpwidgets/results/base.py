@@ -50,8 +50,20 @@ class Provenance:
     intervened: tuple[str, ...] = ()
     """Places where the user changed a value during this run; empty for a plain one."""
 
+    adapter: str = ""
+    """The LoRA adapter and how strong it was, e.g. ``"my-lora × 0.5"``; empty for none."""
+
+    bos: str = ""
+    """Whether the prompt begins with the beginning-of-sequence token: ``"with BOS"`` or
+    ``"no BOS"``; empty when the tokenizer has no such token."""
+
     note: str = ""
     """What else a reader must know, e.g. that attention was switched to eager."""
+
+    @property
+    def remarks(self) -> str:
+        """What a view's stamp says beside model, site and precision."""
+        return " · ".join(filter(None, [self.adapter, self.bos, self.note]))
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> Provenance:

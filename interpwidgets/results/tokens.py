@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,17 +25,35 @@ class Tokens:
     generated: tuple[bool, ...]
     """Whether the model wrote this token itself."""
 
+    role: tuple[str, ...] = ()
+    """Whose turn of a chat it belongs to, as the template names it; ``""`` for none."""
+
+    turn: tuple[int, ...] = ()
+    """The number of that turn from 0; −1 for none."""
+
     def __post_init__(self) -> None:
-        lengths = {len(self.ids), len(self.text), len(self.special), len(self.generated)}
+        object.__setattr__(self, "role", self.role or ("",) * len(self.ids))
+        object.__setattr__(self, "turn", self.turn or (-1,) * len(self.ids))
+        lengths = {len(getattr(self, field.name)) for field in dataclasses.fields(self)}
         if len(lengths) != 1:
             raise ResultError(
-                f"tokens need one text, special and generated per id; got {len(self.ids)} "
-                f"ids, {len(self.text)} texts, {len(self.special)} special, "
-                f"{len(self.generated)} generated."
+                f"tokens need one text, special and generated per id (and a role and turn, or "
+                f"none); got {len(self.ids)} ids, {len(self.text)} texts, "
+                f"{len(self.special)} special, {len(self.generated)} generated, "
+                f"{len(self.role)} roles, {len(self.turn)} turns."
             )
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def turns(self) -> tuple[tuple[str, int], ...]:
+        """Return the turns of a chat in order: whose it is, and its first position."""
+        before = (-1, *self.turn)
+        return tuple(
+            (self.role[pos], pos)
+            for pos, turn in enumerate(self.turn)
+            if turn not in (-1, before[pos])
+        )
 
     @classmethod
     def from_plain(cls, plain: dict[str, list[Any]]) -> Tokens:

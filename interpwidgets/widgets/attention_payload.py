@@ -40,6 +40,7 @@ def attention_payload(
         "kind": "attention",
         "run": result.provenance.run,
         "tokens": _token_infos(result.tokens),
+        "turns": [{"role": role, "start": start} for role, start in result.tokens.turns()],
         "prompt_index": result.prompt_index,
         "prompt_count": result.prompt_count,
         "layers": list(result.layers),
@@ -66,7 +67,7 @@ def stamp(provenance: Provenance, site: str, precision: str) -> Stamp:
         "precision": precision,
         "seed": "",
         "intervened": _places(provenance.intervened),
-        "note": provenance.note,
+        "note": provenance.remarks,
     }
 
 

@@ -77,6 +77,11 @@ def _facts(result: AttentionPattern, pooled: int) -> list[str]:
     facts = ["Each square is one head: query tokens run down, key tokens across; 0 is pale."]
     if pooled > 1:
         facts.append(f"A square's cell is the maximum of {pooled} × {pooled} pairs.")
+    if result.prompt_count > 1:
+        facts.append(f"Prompt {result.prompt_index + 1} of {result.prompt_count}.")
+    if turns := result.tokens.turns():
+        said = ", ".join(f"{role} from {start}" for role, start in turns)
+        facts.append(f"Turns of the chat: {said}.")
     run = result.provenance.run
     by_layer = list(zip(result.layers, result.layer_runs, strict=True))
     never = [layer for layer, of in by_layer if of is None]
@@ -102,7 +107,7 @@ def _stamp(result: AttentionPattern) -> str:
     p = result.provenance
     model = f"{p.model} {p.revision}".strip()
     run = f"run {p.run}" if p.run else ""
-    parts = [model, "pattern", p.dtype, result.precision, run, p.note]
+    parts = [model, "pattern", p.dtype, result.precision, run, p.remarks]
     return " · ".join(filter(None, dict.fromkeys(parts)))
 
 

@@ -18,6 +18,11 @@ class TokenInfo(TypedDict):
     generated: bool
 
 
+class Turn(TypedDict):
+    role: str
+    start: int
+
+
 class Stamp(TypedDict):
     model: str
     revision: str
@@ -49,6 +54,7 @@ class AttentionPayload(TypedDict):
     kind: Literal["attention"]
     run: int
     tokens: list[TokenInfo]
+    turns: list[Turn]
     prompt_index: int
     prompt_count: int
     layers: list[int]

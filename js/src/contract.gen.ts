@@ -8,6 +8,11 @@ export interface TokenInfo {
 	generated: boolean;
 }
 
+export interface Turn {
+	role: string;
+	start: number;
+}
+
 export interface Stamp {
 	model: string;
 	revision: string;
@@ -39,6 +44,7 @@ export interface AttentionPayload {
 	kind: "attention";
 	run: number;
 	tokens: TokenInfo[];
+	turns: Turn[];
 	prompt_index: number;
 	prompt_count: number;
 	layers: number[];

@@ -142,6 +142,38 @@ describe("AttentionView", () => {
 		expect(told.map(({ tokens }) => tokens)).toEqual([[2], [0]]);
 	});
 
+	it("picks another prompt by click and by arrow keys, and stops at the ends", async () => {
+		const { key, model, get, el } = show({
+			payload: payload({ prompt_index: 1, prompt_count: 3 }),
+		});
+		const asked = () =>
+			model.sent.filter(({ kind }) => kind === "prompt").map(({ index }) => index);
+		expect(get(".iw-picker").textContent).toContain("prompt 2 of 3");
+		el.querySelectorAll<HTMLElement>(".iw-picker button")[1]?.click();
+		key(".iw-picker button", "ArrowLeft");
+		expect(asked()).toEqual([2, 0]);
+		model.change("payload", payload({ prompt_index: 2, prompt_count: 3 }));
+		await settle();
+		key(".iw-picker button", "ArrowRight");
+		expect(asked()).toEqual([2, 0]);
+	});
+
+	it("has no picker for one prompt", () => {
+		expect(show().get(".iw-picker").hidden).toBe(true);
+	});
+
+	it("names the turns of a chat before their first token, as text", () => {
+		const turns = [
+			{ role: "user", start: 1 },
+			{ role: "<b>assistant</b>", start: 3 },
+		];
+		const { el } = show({ payload: payload({ turns }) });
+		const labels = [...el.querySelectorAll(".iw-turn")];
+		expect(labels.map((node) => node.textContent)).toEqual(["user", "<b>assistant</b>"]);
+		const next = labels.map((node) => node.nextElementSibling?.getAttribute("data-pos"));
+		expect(next).toEqual(["1", "3"]);
+	});
+
 	it("opens the row as a table on T and closes it on Escape", async () => {
 		const { key, el } = show();
 		key(".iw-map", "t");

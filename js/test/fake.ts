@@ -64,6 +64,7 @@ export function payload(change: Partial<AttentionPayload> = {}): AttentionPayloa
 		kind: "attention",
 		run: 13,
 		tokens: texts.map((text, i) => ({ text, special: i === 0, generated: false })),
+		turns: [],
 		prompt_index: 0,
 		prompt_count: 1,
 		layers: [0, 1],

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from tokenizers import AddedToken
-from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
+from transformers import GPTBigCodeConfig, GPTBigCodeForCausalLM
 
 import interpwidgets as iw
 from interpwidgets.errors import ModelError, PromptError, ReadTooLargeError, ScoreError
@@ -228,13 +228,13 @@ def test_ids_that_equal_the_padding_are_scored_as_tokens() -> None:
     ("prompt", "message"),
     [
         ("", "the prompt is empty"),
-        ("  ", "the prompt '  ' has no tokens"),
+        ("  ", "the prompt is empty: it has no token ids"),
         ([], "no token ids"),
-        ([[1, 2], []], "no token ids"),
+        ([[1, 2], []], "prompt 1 is empty: it has no token ids"),
         ([99], "outside the vocabulary"),
         (3.5, "a prompt is text"),
-        ({"input_ids": [[1, 2]]}, "takes text or token ids, one prompt or a list"),
-        (np.zeros((1, 2, 3), int), "takes text or token ids, one prompt or a list"),
+        ({"input_ids": [[1, 2]], "position_ids": [[0, 1]]}, "takes text, token ids or chat"),
+        (np.zeros((1, 2, 3), int), "a prompt is text"),
         ([5] * 65, r"65 tokens; .* was made for 64 \(n_ctx\)"),
     ],
 )
@@ -368,11 +368,9 @@ def test_lags_that_cannot_be_told_apart_are_refused(lil: Any, lags: Any, message
 
 
 def test_an_unknown_architecture_is_refused() -> None:
-    config = GPTNeoXConfig(
-        vocab_size=64, hidden_size=32, num_hidden_layers=1, num_attention_heads=4
-    )
-    model = iw.wrap(GPTNeoXForCausalLM(config), tokenizer=tiny_tokenizer())
-    with pytest.raises(ModelError, match="model type 'gpt_neox' are not known"):
+    config = GPTBigCodeConfig(vocab_size=64, n_embd=32, n_layer=1, n_head=4)
+    model = iw.wrap(GPTBigCodeForCausalLM(config), tokenizer=tiny_tokenizer())
+    with pytest.raises(ModelError, match="model type 'gpt_bigcode' are not known"):
         head_scores(model)
 
 

@@ -43,6 +43,18 @@ def test_import_prints_every_peer(load: Load, capsys: pytest.CaptureFixture[str]
     assert "torch loaded by `import interpwidgets`: no" in printed
 
 
+def test_every_family_is_measured(
+    load: Load, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = load("bench_families")
+    monkeypatch.setattr(bench.torch, "set_num_threads", lambda _: None)
+    monkeypatch.setattr(bench, "VOCAB", 128)
+    bench.main(["--quick", "--rounds", "1", "--families", "llama", "gpt_oss", "vit"])
+    printed = capsys.readouterr().out
+    assert printed.count("(n=1)") == 9
+    assert {"llama", "gpt_oss", "vit"} <= set(printed.split())
+
+
 def test_capture_runs_every_arm(
     load: Load, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,8 +17,10 @@ WITH_EXAMPLES = [
     "interpwidgets.methods.activations",
     "interpwidgets.methods.attention",
     "interpwidgets.methods.head_scores",
+    "interpwidgets.models.adapting",
     "interpwidgets.models.description",
     "interpwidgets.models.loading",
+    "interpwidgets.models.registering",
 ]
 
 

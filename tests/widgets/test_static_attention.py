@@ -240,3 +240,17 @@ def test_a_view_prints_as_one_line() -> None:
     view = show(random_pattern(words(3)))
     assert repr(view) == f"<AttentionView: {view.summary()}>"
     assert "empty" in repr(AttentionView()) or "No run yet" in repr(AttentionView())
+
+
+def test_the_turns_of_a_chat_are_said_and_harmless() -> None:
+    plain = random_pattern(words(4))
+    role = ("user", "user", "<b>bot</b>", "<b>bot</b>")
+    tokens = dataclasses.replace(plain.tokens, role=role, turn=(0, 0, 1, 1))
+    page = static_of(dataclasses.replace(plain, tokens=tokens))
+    assert "Turns of the chat: user from 0, &lt;b&gt;bot&lt;/b&gt; from 2." in page
+
+
+def test_a_prompt_of_a_batch_says_which_it_is() -> None:
+    result = dataclasses.replace(random_pattern(words(4)), prompt_index=1, prompt_count=3)
+    assert "Prompt 2 of 3." in static_of(result)
+    assert "Prompt 1 of" not in static_of(random_pattern(words(4)))

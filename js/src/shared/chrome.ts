@@ -1,6 +1,7 @@
 import type { Stamp, Status } from "../contract.gen";
 import { h, memo, set, word } from "./dom";
 import { integer } from "./format";
+import { arrow, clamp, taken } from "./keys";
 import type { Life } from "./life";
 
 export interface Facts {
@@ -83,19 +84,33 @@ export function makeChrome(root: HTMLElement, life: Life, acts: Acts): Chrome {
 function promptPicker(life: Life, pick: (index: number) => void) {
 	const before = word("‹", { "aria-label": "previous prompt" });
 	const after = word("›", { "aria-label": "next prompt" });
-	const label = h("span");
-	const node = h("span", { class: "iw-picker" }, before, label, after);
+	const label = h("span", { role: "status" });
+	const group = { class: "iw-picker", role: "group", "aria-label": "prompt of the batch" };
+	const node = h("span", group, before, label, after);
 	let at = 0;
-	life.on(before, "click", () => pick(at - 1));
-	life.on(after, "click", () => pick(at + 1));
+	let last = 0;
+	const move = (by: number) => {
+		const to = clamp(at + by, 0, last);
+		if (to !== at) pick(to);
+	};
+	life.on(before, "click", () => move(-1));
+	life.on(after, "click", () => move(1));
+	life.on(node, "keydown", (event) => {
+		const step = arrow(event);
+		if (!step) return;
+		taken(event);
+		move(step[0] + step[1]);
+	});
 	return {
 		node,
 		update({ index, count }: Facts["prompt"]) {
 			at = index;
+			last = count - 1;
 			node.hidden = count < 2;
 			label.textContent = `prompt ${integer(index + 1)} of ${integer(count)}`;
-			before.disabled = index <= 0;
-			after.disabled = index >= count - 1;
+			// not `disabled`: that would take the focus, and the arrow keys with it
+			set(before, { "aria-disabled": String(index <= 0) });
+			set(after, { "aria-disabled": String(index >= last) });
 		},
 	};
 }

@@ -73,6 +73,9 @@ export function makeStrip(life: Life, dispatch: Dispatch) {
 					};
 				});
 				line.replaceChildren(...chips.map((chip) => chip.node));
+				for (const { role, start } of scene.payload.turns ?? []) {
+					chips[start]?.node.before(h("span", { class: "iw-turn" }, role));
+				}
 				node.classList.toggle("iw-scroll", tokens.length > SCROLL_TOKENS);
 			});
 			onWidth([scene.payload, scene.width], () => {

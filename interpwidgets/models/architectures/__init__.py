@@ -1,0 +1,1 @@
+"""Where the sites are in each architecture: one short table a model type, a file a family."""
