@@ -277,9 +277,7 @@ def test_an_adapter_that_ships_with_a_model_is_loaded_by_its_name() -> None:
 
 
 def test_a_name_that_no_adapter_of_the_model_has_is_answered_with_those_that_ship() -> None:
-    with pytest.raises(
-        ModelError, match=r"(?s)'pirat' could .* ship .*, pirate"
-    ):
+    with pytest.raises(ModelError, match=r"(?s)'pirat' could .* ship .*, pirate"):
         iw.load("lilliput", adapter="pirat")
 
 
