@@ -12,7 +12,7 @@ from nnsight import NNsight, TransformersModel
 from nnsight.intervention.envoy import Envoy
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
-from interpwidgets.errors import ModelError
+from interpwidgets.errors import ModelError, nearest
 from interpwidgets.models.adapter import adapter_of, module_of, name_adapter
 from interpwidgets.models.lora import attach, follow_adapters, is_wrapper, unwrapped
 from interpwidgets.organisms import ADAPTERS, ORGANISMS, adapter_path, organism_path
@@ -64,9 +64,20 @@ def load(
         model = _load_hugging_face(str(name), device, dtype, revision)
         name_adapter(model, str(name), adapter_of(model).revision)
     if adapter is not None:
+        known = ADAPTERS.get(str(name), ())
+        _refuse_misspelt(str(name), str(adapter), known)
         bundled = adapter_path(str(name), str(adapter)) or adapter
-        attach(model, str(bundled), name=str(adapter), known=ADAPTERS.get(str(name), ()))
+        attach(model, str(bundled), name=str(adapter), known=known)
     return model
+
+
+def _refuse_misspelt(name: str, adapter: str, known: tuple[str, ...]) -> None:
+    """Refuse at once what can be neither a bundled adapter, nor a folder, nor a Hub id."""
+    if known and adapter not in known and "/" not in adapter and not Path(adapter).is_dir():
+        raise ModelError(
+            f"{name} has no adapter {adapter!r}, and there is no such folder. "
+            f"{nearest(adapter, known)}"
+        )
 
 
 def _load_hugging_face(

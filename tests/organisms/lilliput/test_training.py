@@ -83,20 +83,22 @@ def test_loss_falls_and_is_reported_every_step():
     assert np.mean([losses[step] for step in (12, 13, 14)]) < losses[0] - 0.5
 
 
+@pytest.fixture(scope="module")
+def shipped_beginning():
+    """The losses with which the shipped weights' training begins."""
+    return losses_until(250, Recipe())
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-class TestShippedWeightsOwnLog:
-    """The default recipe, as the shipped weights' training began."""
+def test_first_200_steps_are_the_same_twice(shipped_beginning):
+    assert losses_until(199, Recipe()) == shipped_beginning[:200]
 
-    @pytest.fixture(scope="class")
-    def losses(self):
-        return losses_until(250, Recipe())
 
-    def test_first_200_steps_are_the_same_twice(self, losses):
-        assert losses_until(199, Recipe()) == losses[:200]
-
-    def test_loss_is_the_one_that_was_logged(self, losses):
-        assert losses[250] == pytest.approx(2.3798, abs=0.002)
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_loss_at_step_250_is_the_one_in_the_shipped_weights_log(shipped_beginning):
+    assert shipped_beginning[250] == pytest.approx(2.3798, abs=0.002)
 
 
 # ---------------------------------------------------------------------------------- recipe
