@@ -30,11 +30,6 @@ from interpwidgets.organisms.lilliput.words import VOCABULARY
 from interpwidgets.organisms.train import main
 from organisms.lilliput.reading import written
 
-pytestmark = pytest.mark.filterwarnings(
-    # peft 0.21 asks transformers 5 by a name that it has replaced.
-    "ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"
-)
-
 TWO_STEPS = AdapterRecipe(steps=2, batch_size=2)
 PROMPT = torch.tensor([[1, *range(20, 40)]])
 

@@ -18,11 +18,6 @@ from interpwidgets.organisms.lilliput.adapter_training import (
 from interpwidgets.organisms.lilliput.adapters import QUIRKS, behaviour, unseal
 from interpwidgets.organisms.loading import load_organism
 
-pytestmark = pytest.mark.filterwarnings(
-    # peft 0.21 asks transformers 5 by a name that it has replaced.
-    "ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"
-)
-
 NAMES = ADAPTERS["lilliput"]
 N = 24
 
