@@ -168,7 +168,7 @@ def _make_adapter(model: Envoy, module: torch.nn.Module) -> Adapter:
         architecture = _under(WRAPPER_PATH, architecture)
     tokenizer = getattr(model, "tokenizer", None)
     return Adapter(
-        **read_sizes(config, architecture),
+        **dataclasses.asdict(read_sizes(config, architecture)),
         name=str(getattr(root_config, "_name_or_path", "") or type(module).__name__),
         revision=str(getattr(root_config, "_commit_hash", "") or "")[:7],
         model_type=config.model_type,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any
 
 from interpwidgets.errors import ModelError
 from interpwidgets.models.architectures.table import Architecture
@@ -25,17 +25,6 @@ class ModelSizes:
     """Tokens it knows; None where its input is no text."""
 
 
-class _Sizes(TypedDict):
-    n_layers: int
-    n_heads: int
-    n_kv_heads: int
-    n_ctx: int | None
-    d_model: int
-    d_head: int
-    d_mlp: int | None
-    d_vocab: int | None
-
-
 #: Names that configurations have for each size, the most common one first.
 _NAMES: dict[str, tuple[str, ...]] = {
     "n_layers": ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "depth"),
@@ -49,7 +38,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
 }
 
 
-def read_sizes(config: Any, architecture: Architecture) -> _Sizes:
+def read_sizes(config: Any, architecture: Architecture) -> ModelSizes:
     """Return a model's sizes.
 
     Args:
@@ -59,12 +48,10 @@ def read_sizes(config: Any, architecture: Architecture) -> _Sizes:
     Raises:
         ModelError: The number of layers or heads, or the width, is not found.
     """
-    d_model, n_heads = (
-        _needed(config, architecture, "d_model"),
-        _needed(config, architecture, "n_heads"),
-    )
+    d_model = _needed(config, architecture, "d_model")
+    n_heads = _needed(config, architecture, "n_heads")
     has_mlp = "mlp_out" in architecture.places
-    return _Sizes(
+    return ModelSizes(
         n_layers=_needed(config, architecture, "n_layers"),
         n_heads=n_heads,
         n_kv_heads=_size(config, architecture, "n_kv_heads") or n_heads,
