@@ -37,12 +37,8 @@ class Ablation:
     """What takes the place of z."""
 
     def __post_init__(self) -> None:
-        if self.mode not in get_args(Mode):
-            raise InterventionError(
-                f"a head is ablated by mode 'zero' or 'mean'; got {self.mode!r:.40}."
-            )
-        heads = tuple(sorted({_as_head(head) for head in self.heads}))
-        object.__setattr__(self, "heads", heads)
+        _as_mode(self.mode)
+        object.__setattr__(self, "heads", tuple(sorted(set(_as_heads(self.heads)))))
 
     @classmethod
     def of(cls, heads: Any, mode: Any = "zero") -> Ablation:
@@ -62,7 +58,7 @@ class Ablation:
                 f"view.selection.heads; got {heads!r:.40}."
             )
         single = not isinstance(heads[0], (list, tuple))
-        return cls([cast(Head, tuple(heads))] if single else heads, mode)
+        return cls(_as_heads([heads] if single else heads), _as_mode(mode))
 
     def layers(self) -> tuple[int, ...]:
         """Return the layers that it touches."""
@@ -90,7 +86,7 @@ class Ablation:
             )
         if plain["kind"] != "ablate" or not isinstance(plain["heads"], list):
             raise InterventionError(f"this is no ablation of heads: {text!r:.60}.")
-        return cls(plain["heads"], plain["mode"])
+        return cls(_as_heads(plain["heads"]), _as_mode(plain["mode"]))
 
     def __str__(self) -> str:
         names = [head_name(*head) for head in self.heads]
@@ -165,6 +161,17 @@ class Ablation:
     def _heads_beside(self, layers: Sequence[int], n_heads: int) -> list[Head]:
         every = itertools.product(layers, range(n_heads))
         return [head for head in every if head not in self.heads]
+
+
+def _as_mode(mode: Any) -> Mode:
+    for known in get_args(Mode):
+        if mode == known:
+            return cast(Mode, known)
+    raise InterventionError(f"a head is ablated by mode 'zero' or 'mean'; got {mode!r:.40}.")
+
+
+def _as_heads(heads: Any) -> list[Head]:
+    return [_as_head(head) for head in heads]
 
 
 def _as_head(head: Any) -> Head:
