@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from interpwidgets.board.worker import worker_of
-from interpwidgets.errors import PromptError, TraceError
+from interpwidgets.errors import PromptError, SelectionError, TraceError
 from interpwidgets.methods.attention import MAX_BYTES, AttentionMethod
 from interpwidgets.models.adapter import Model, adapter_of
 from interpwidgets.models.capture import Capture, Read
@@ -19,8 +19,10 @@ from interpwidgets.models.prompts import ENCODING_KEYWORDS, Batch, read_prompts,
 from interpwidgets.models.running import Method, MethodReader
 from interpwidgets.models.tracing import ReadBackend, forward
 from interpwidgets.results.base import Result
+from interpwidgets.selection import Selection
 from interpwidgets.show import view_class
 from interpwidgets.widgets.base import View
+from interpwidgets.widgets.links import LinkGroup, LiveSelection
 from interpwidgets.widgets.placement import PLACES
 
 #: Seconds between two pictures while a generation goes on.
@@ -48,9 +50,30 @@ class Board:
         self.model: Model = ready(model)
         #: Number of this board's last run in this process; 0 before the first.
         self.run_number = 0
+        #: The views that share this board's selection.
+        self.group = LinkGroup()
         self._slots: list[_Slot] = []
         self._last_batch: Batch | None = None
         self._lock = threading.RLock()
+
+    # ----------------------------------------------------------------------- selection
+
+    @property
+    def selection(self) -> LiveSelection:
+        """What is selected in all views of this board: read, set or observe its parts.
+
+        ``board.selection.heads`` is what was clicked; ``board.selection.heads = [(3, 2)]``
+        moves the views; ``board.selection = iw.Selection(...)`` sets all of it.
+        """
+        return self.group.selection
+
+    @selection.setter
+    def selection(self, selection: Selection) -> None:
+        if not isinstance(selection, Selection):
+            raise SelectionError(
+                f"board.selection takes an iw.Selection; got {type(selection).__name__}."
+            )
+        self.group.assign(selection)
 
     # --------------------------------------------------------------------------- views
 
@@ -88,6 +111,7 @@ class Board:
             view = kind()
         PLACES.settle(place, view)
         view.attach(self)
+        view.link(self)
         with self._lock:
             self._slots = [slot for slot in self._slots if slot.view is not view]
             self._slots.append(_Slot(method, view))
@@ -260,10 +284,11 @@ class _BoardReader(MethodReader):
         self._show(capture)
 
     def _show(self, capture: Capture) -> None:
-        for index, slot in enumerate(self._slots):
-            run = self.run_of(capture, index)
-            slot.results = slot.method.build(run, slot.results)
-            slot.view.show(slot.results)
+        with self._board.group.quiet():
+            for index, slot in enumerate(self._slots):
+                run = self.run_of(capture, index)
+                slot.results = slot.method.build(run, slot.results)
+                slot.view.show(slot.results)
 
     def _show_failure(self, run: int, error: BaseException) -> None:
         what = (

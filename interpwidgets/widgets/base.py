@@ -11,14 +11,18 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
-import anywidget
 import traitlets
 
 from interpwidgets.errors import InterpWidgetsError, MessageError, nearest
 from interpwidgets.results.renderings import rendering
-from interpwidgets.selection import Selection
-from interpwidgets.widgets.contract import ReportRequest, RerunRequest
+from interpwidgets.widgets.contract import (
+    LinkRequest,
+    ReportRequest,
+    RerunRequest,
+    SelectRequest,
+)
 from interpwidgets.widgets.display import display_view
+from interpwidgets.widgets.linked import Answer, LinkedWidget
 from interpwidgets.widgets.schema import check_request
 from interpwidgets.widgets.static_form import Embed
 from interpwidgets.widgets.subshell import let_browser_choose
@@ -28,7 +32,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-Answer = tuple[dict[str, Any], list[bytes]]
 EMPTY = "No run yet: trace a prompt on this board, and it shows here."
 
 
@@ -43,17 +46,15 @@ class Feeder(Protocol):
         """Stop feeding the view."""
 
 
-def _selection_to_wire(selection: Selection, view: View) -> dict[str, Any]:
-    return selection.to_wire(view.selection_revision)
-
-
-class View(anywidget.AnyWidget):
+class View(LinkedWidget):
     """A live view of a Result. Make one with ``iw.<method>`` or ``board.<method>``."""
 
     #: Request kind to (declared form, name of the method that answers).
     requests: ClassVar[dict[str, tuple[type, str]]] = {
         "rerun": (RerunRequest, "_answer_rerun"),
         "report": (ReportRequest, "_answer_report"),
+        "select": (SelectRequest, "_answer_select"),
+        "link": (LinkRequest, "_answer_link"),
     }
     #: The name of the view's bundle.
     bundle: ClassVar[str] = ""
@@ -67,19 +68,12 @@ class View(anywidget.AnyWidget):
     status = traitlets.Dict().tag(sync=True)
     """Whether the picture is live, running, stale or failed. Written by Python."""
 
-    selection = traitlets.Instance(Selection, args=()).tag(
-        sync=True, to_json=_selection_to_wire
-    )
-    """What is selected. Written by Python; the browser asks by message."""
-
     kept = traitlets.Dict(
         default_value={"zoom": None, "panel_open": False, "table_open": False}
     ).tag(sync=True)
     """Zoom and open panels, kept over re-runs. Written by the browser."""
 
     def __init__(self, **traits: Any) -> None:
-        self.selection_revision = 0
-        self.results: tuple[Any, ...] = ()
         self.embed: Embed = "compact"
         self.feeder: Feeder | None = None
         self.static_stale = False
@@ -87,14 +81,10 @@ class View(anywidget.AnyWidget):
         let_browser_choose(self.comm)
         self.set_trait("view_id", uuid.uuid4().hex[:12])
         self.set_status("empty", EMPTY)
+        self.group.join(self)
         self.on_msg(self._on_message)
 
     # ------------------------------------------------------------------ what it shows
-
-    @property
-    def result(self) -> Any:
-        """The Result on screen; None before the first run."""
-        return self.results[0] if self.results else None
 
     def to_frame(self, **which: Any) -> pd.DataFrame:
         """Return the Result as a tidy table; arguments as of the Result's own."""
@@ -201,15 +191,6 @@ class View(anywidget.AnyWidget):
     def _outdate_static_copy(self, _: Any) -> None:
         self.static_stale = True
 
-    def complete_selection(self, selection: Selection) -> Selection:
-        """Return a selection with what this view knows filled in, or refuse it."""
-        return selection
-
-    @traitlets.validate("selection")
-    def _check_selection(self, proposal: Any) -> Selection:
-        self.selection_revision += 1
-        return self.complete_selection(proposal["value"])
-
     def summary(self) -> str:
         """Return one line of text for where nothing can be drawn."""
         state = self.status.get("message") or self.status.get("kind", "empty")
@@ -233,7 +214,8 @@ class View(anywidget.AnyWidget):
             "view_id": self.view_id,
             "payload": self.payload,
             "status": {**self.status, "can_rerun": False},
-            "selection": self.selection.to_wire(self.selection_revision),
+            "selection": self.selection.to_wire(self.selection_revision, self.lost),
+            "links": self.links,
             "kept": self.kept,
         }
 
