@@ -15,7 +15,10 @@ import traitlets
 
 from interpwidgets.errors import InterpWidgetsError, MessageError, nearest
 from interpwidgets.results.renderings import rendering
+from interpwidgets.selection import Selection
+from interpwidgets.widgets.code import IMPORT, Recipe, selection_text
 from interpwidgets.widgets.contract import (
+    CodeRequest,
     LinkRequest,
     ReportRequest,
     RerunRequest,
@@ -55,6 +58,7 @@ class View(LinkedWidget):
         "report": (ReportRequest, "_answer_report"),
         "select": (SelectRequest, "_answer_select"),
         "link": (LinkRequest, "_answer_link"),
+        "code": (CodeRequest, "_answer_code"),
     }
     #: The name of the view's bundle.
     bundle: ClassVar[str] = ""
@@ -75,6 +79,8 @@ class View(LinkedWidget):
 
     def __init__(self, **traits: Any) -> None:
         self.embed: Embed = "compact"
+        #: How a board made the Result; None where it was given.
+        self.recipe: Recipe | None = None
         self.feeder: Feeder | None = None
         self.static_stale = False
         super().__init__(**traits)
@@ -95,6 +101,25 @@ class View(LinkedWidget):
         """Save the Result; open it with ``iw.load_result``."""
         path = self._need_result().save(path)
         return Path(path)
+
+    def code(self, *, save: bool = False) -> str:
+        """Return the Python that makes what is on screen in a new kernel.
+
+        Numbers that were given and not computed here come from a file: ``save`` writes it.
+
+        Args:
+            save: Write that file, where there has to be one, into the current folder.
+        """
+        result = self._need_result()
+        lines = list(self.recipe.lines) if self.recipe else _given_lines(result, save=save)
+        lines += self.display_in_code()
+        if self.selection != Selection():
+            lines.append(f"view.selection = {selection_text(self.selection)}")
+        return "\n".join([*lines, "view", ""])
+
+    def display_in_code(self) -> list[str]:
+        """Return the lines that set what else a person chose in this view."""
+        return []
 
     def to_html(self, path: str | Path | None = None, *, embed: Embed = "compact") -> Any:
         """Make one HTML page of this view that works with no kernel and no network.
@@ -259,6 +284,9 @@ class View(LinkedWidget):
         self.feeder.rerun(self)
         return {}, []
 
+    def _answer_code(self, _: dict[str, Any]) -> Answer:
+        return {"code": self.code(save=True)}, []
+
     def _answer_report(self, request: dict[str, Any]) -> Answer:
         logger.error("view %s failed in the page: %.500s", self.view_id, request["message"])
         return {}, []
@@ -267,3 +295,13 @@ class View(LinkedWidget):
 
     def _ipython_display_(self) -> None:
         display_view(self)
+
+
+def _given_lines(result: Any, *, save: bool) -> list[str]:
+    """Return the lines that open a Result which no board made."""
+    path = f"{result.kind}-{result.fingerprint()}.safetensors"
+    said = "These numbers were given, not computed here; "
+    said += f"they are in {Path.cwd() / path}" if save else f'view.save("{path}") keeps them.'
+    if save:
+        result.save(path)
+    return [IMPORT, "", f"# {said}", f'view = iw.show(iw.load_result("{path}"))']
