@@ -55,7 +55,7 @@ class Ablation:
         if not isinstance(heads, (list, tuple)) or not heads:
             raise InterventionError(
                 "which head? Give (layer, head) or a list of those, e.g. (3, 2) or "
-                f"view.selection.heads; got {heads!r:.40}."
+                f"board.selection.heads; got {heads!r:.40}."
             )
         single = not isinstance(heads[0], (list, tuple))
         return cls(_as_heads([heads] if single else heads), _as_mode(mode))

@@ -106,7 +106,7 @@ class AblatingBoard:
         move it, ``undo()`` runs the prompt as it is.
 
         Args:
-            heads: (layer, head) or a list of those, e.g. ``view.selection.heads``.
+            heads: (layer, head) or a list of those, e.g. ``board.selection.heads``.
             mode: ``"zero"``, or ``"mean"``: the mean of the head's output over the
                 positions of the same prompt in the same run.
 

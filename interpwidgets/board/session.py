@@ -9,11 +9,19 @@ from typing import Any
 
 from interpwidgets.board.ablating import AblatingBoard, Applied, Slot
 from interpwidgets.board.next_token import next_token_reads
+from interpwidgets.board.recipe import (
+    ablation_line,
+    block_lines,
+    make_recipe,
+    run_lines,
+    scaled_lines,
+)
 from interpwidgets.board.worker import worker_of
-from interpwidgets.errors import PromptError, TraceError
+from interpwidgets.errors import PromptError, SelectionError, TraceError
 from interpwidgets.interventions import Ablation
 from interpwidgets.methods.attention import MAX_BYTES, AttentionMethod
 from interpwidgets.models.adapter import adapter_of
+from interpwidgets.models.block_source import Block
 from interpwidgets.models.capture import Capture, Read
 from interpwidgets.models.cell_source import find_timed_source
 from interpwidgets.models.loading import ready
@@ -21,8 +29,11 @@ from interpwidgets.models.prompts import ENCODING_KEYWORDS, Batch, read_prompts,
 from interpwidgets.models.running import Method, MethodReader
 from interpwidgets.models.tracing import ReadBackend, forward
 from interpwidgets.results.base import Result
+from interpwidgets.selection import Selection
 from interpwidgets.show import view_class
 from interpwidgets.widgets.base import View
+from interpwidgets.widgets.code import Recipe
+from interpwidgets.widgets.links import LinkGroup, LiveSelection
 from interpwidgets.widgets.placement import PLACES
 
 #: Seconds between two pictures while a generation goes on.
@@ -50,6 +61,27 @@ class Board(AblatingBoard):
         super().__init__(ready(model))
         #: Number of this board's last run in this process; 0 before the first.
         self.run_number = 0
+        #: The views that share this board's selection.
+        self.group = LinkGroup()
+
+    # ----------------------------------------------------------------------- selection
+
+    @property
+    def selection(self) -> LiveSelection:
+        """What is selected in all views of this board: read, set or observe its parts.
+
+        ``board.selection.heads`` is what was clicked; ``board.selection.heads = [(3, 2)]``
+        moves the views; ``board.selection = iw.Selection(...)`` sets all of it.
+        """
+        return self.group.selection
+
+    @selection.setter
+    def selection(self, selection: Selection) -> None:
+        if not isinstance(selection, Selection):
+            raise SelectionError(
+                f"board.selection takes an iw.Selection; got {type(selection).__name__}."
+            )
+        self.group.assign(selection)
 
     # --------------------------------------------------------------------------- views
 
@@ -87,6 +119,7 @@ class Board(AblatingBoard):
             view = kind()
         PLACES.settle(place, view)
         view.attach(self)
+        view.link(self)
         with self._lock:
             self._slots = [slot for slot in self._slots if slot.view is not view]
             self._slots.append(Slot(method, view))
@@ -156,7 +189,8 @@ class Board(AblatingBoard):
             )
         find_timed_source(frame)
         batch = self._read(inputs, prepend_bos, kwargs)
-        backend = ReadBackend(_BoardReader(self, batch or Batch(), traced=True))
+        reader = _BoardReader(self, batch or Batch())
+        backend = ReadBackend(reader, on_block=reader.take_block)
         if batch is None:
             return self.model.trace(*inputs, backend=backend, **kwargs)
         inputs, encoding = to_input(batch, self.model)
@@ -194,21 +228,22 @@ class Board(AblatingBoard):
 class _BoardReader(MethodReader):
     """One run of a board: reads for all its views, and feeds them."""
 
-    def __init__(
-        self,
-        board: Board,
-        batch: Batch,
-        ablation: Ablation | None = None,
-        *,
-        traced: bool = False,
-    ) -> None:
+    def __init__(self, board: Board, batch: Batch, ablation: Ablation | None = None) -> None:
         self._slots = list(board._slots)
         super().__init__(board.model, [slot.method for slot in self._slots], batch)
         self._board = board
-        self._ablation, self._traced = ablation, traced
+        self._ablation = ablation
         self._applied_before = board._applied
         self._shown_at = 0.0
+        #: The user's block as lines; None for a run of ours.
+        self._typed: list[str] | None = None
         self._before: list[tuple[Result, ...]] = []
+
+    def take_block(self, block: Block | None) -> None:
+        """Note the user's block as text, and let go of what it names."""
+        self._typed = []
+        if block is not None:
+            self._typed = block_lines(block, self.model, self._board)
 
     def reads(self) -> list[Read]:
         """Begin."""
@@ -237,14 +272,22 @@ class _BoardReader(MethodReader):
             return
         if self.batch.prompts or self.batch.given is not None:
             self._board._last_batch = self.batch
-        self._board._settle(capture, self.batch, self._ablation, traced=self._traced)
+        self._board._settle(capture, self.batch, self._ablation, traced=self._typed is not None)
         self._show(capture)
 
     def _show(self, capture: Capture) -> None:
-        for index, slot in enumerate(self._slots):
-            run = self.run_of(capture, index)
-            slot.results = slot.method.build(run, slot.results)
-            slot.view.show(slot.results)
+        with self._board.group.quiet():
+            for index, slot in enumerate(self._slots):
+                run = self.run_of(capture, index)
+                slot.results = slot.method.build(run, slot.results)
+                slot.view.recipe = self._recipe(slot.method, capture)
+                slot.view.show(slot.results)
+
+    def _recipe(self, method: Method[Any], capture: Capture) -> Recipe:
+        lines = run_lines(self.batch) if self._typed is None else self._typed
+        if self._ablation is not None:
+            lines = [*lines, ablation_line(self._ablation)]
+        return make_recipe(self.model, method, scaled_lines(lines, capture.adapter))
 
     def _show_failure(self, run: int, error: BaseException) -> None:
         what = (

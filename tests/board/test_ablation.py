@@ -279,6 +279,22 @@ def test_two_boards_on_one_model_do_not_mix(model: Any) -> None:
     assert other.effect.value == pytest.approx(kl(model, PROMPT, (2, 3)), rel=1e-4)
 
 
+def test_the_code_of_a_view_ablates_too() -> None:
+    board = iw.Board(iw.load("lil-attn-2l"))
+    view = board.attention()
+    board.run([1, 5, 6, 7, 5, 6])
+    for heads, text in (((0, 1), "(0, 1)"), ([(0, 1), (0, 3)], "[(0, 1), (0, 3)]")):
+        board.ablate(heads, "mean")
+        assert f'board.ablate({text}, "mean")' in view.code()
+        elsewhere: dict[str, Any] = {}
+        exec(view.code(), elsewhere)
+        again = elsewhere["view"].result
+        assert np.array_equal(again.pattern, view.result.pattern)
+        assert again.provenance.intervened == view.result.provenance.intervened != ()
+    board.undo()
+    assert "ablate" not in view.code()
+
+
 # ----------------------------------------------------------------------------- control
 
 
