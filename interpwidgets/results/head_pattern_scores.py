@@ -204,12 +204,11 @@ class _Heads:
 
     def token_keys(self) -> Int[np.ndarray, " pos"]:
         """Return a number for each token, the same for the same token."""
-        ids = self.result.tokens.ids
-        if ids == tuple(range(self.n)):  # tokens of plain text, whose ids only count
-            _, ids = np.unique(
-                np.array(self.result.tokens.text, dtype=object), return_inverse=True
-            )
-        return np.asarray(ids)
+        tokens = self.result.tokens
+        if tokens.ids != tuple(range(self.n)):
+            return np.asarray(tokens.ids)
+        # tokens of plain text, whose ids only count
+        return np.unique(np.array(tokens.text, dtype=object), return_inverse=True)[1]
 
 
 def _targeted(heads: _Heads, name: str) -> PatternScore | None:
