@@ -90,6 +90,7 @@ class Board(AblatingBoard):
         *,
         layers: Sequence[int] | None = None,
         heads: Sequence[int] | None = None,
+        scores: bool = False,
         max_bytes: int = MAX_BYTES,
         key: str | None = None,
     ) -> View:
@@ -98,10 +99,11 @@ class Board(AblatingBoard):
         Args:
             layers: Layers to read; all by default.
             heads: Heads to keep of each; all by default.
+            scores: Keep what the softmax receives, too, as float16.
             max_bytes: Refuse to keep more than this.
             key: Name that ties this view to the one it replaces; its cell by default.
         """
-        return self.add(AttentionMethod(layers, heads, max_bytes), key=key)
+        return self.add(AttentionMethod(layers, heads, max_bytes, scores), key=key)
 
     def add(self, method: Method[Any], *, key: str | None = None) -> View:
         """Return a view of what a method makes of every run from now on.
