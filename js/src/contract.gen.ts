@@ -39,6 +39,54 @@ export interface HeadDetail {
 	scale: number;
 }
 
+export interface Measure {
+	name: string;
+	title: string;
+	why: string;
+}
+
+export interface Reference {
+	name: string;
+	title: string;
+}
+
+export interface ScoredHeads {
+	name: string;
+	title: string;
+	values: ((number | null)[])[];
+	low: number | null;
+	high: number | null;
+	null_title: string;
+}
+
+export interface WireControl {
+	n: number;
+	mean: number;
+	low: number;
+	high: number;
+	title: string;
+}
+
+export interface WireEffect {
+	title: string;
+	value: number;
+	unit: string;
+	control: WireControl | null;
+	note: string;
+}
+
+export interface Ablated {
+	heads: [number, number][];
+	mode: string;
+}
+
+export interface WireAlignment {
+	tokens: TokenInfo[];
+	pairs: [number, number][];
+	unmatched: number[];
+	unmatched_other: number[];
+}
+
 export interface AttentionPayload {
 	version: 1;
 	kind: "attention";
@@ -58,6 +106,17 @@ export interface AttentionPayload {
 	nonfinite: number[][];
 	stamp: Stamp;
 	details: HeadDetail[];
+	measure?: "weight" | "value_weighted" | "score";
+	hidden_sink?: boolean;
+	signed?: boolean;
+	less?: string;
+	measures?: Measure[];
+	references?: Reference[];
+	head_scores?: ScoredHeads[];
+	kv_groups?: number;
+	effect?: WireEffect | null;
+	ablated?: Ablated | null;
+	alignment?: WireAlignment | null;
 }
 
 export interface Status {
@@ -101,6 +160,38 @@ export interface HeadRequest {
 	run: number;
 	layer: number;
 	head: number;
+	offset?: number;
+}
+
+export interface ScoresRequest {
+	id: string;
+	kind: "scores";
+	run: number;
+}
+
+export interface DisplayRequest {
+	id: string;
+	kind: "display";
+	measure: string;
+	hide_sink: boolean;
+	less: string;
+}
+
+export interface AblateRequest {
+	id: string;
+	kind: "ablate";
+	heads: [number, number][];
+	mode: "zero" | "mean";
+}
+
+export interface ControlRequest {
+	id: string;
+	kind: "control";
+}
+
+export interface UndoRequest {
+	id: string;
+	kind: "undo";
 }
 
 export interface SelectRequest {
