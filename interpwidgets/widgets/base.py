@@ -17,7 +17,8 @@ import traitlets
 from interpwidgets.errors import InterpWidgetsError, MessageError, nearest
 from interpwidgets.results.renderings import rendering
 from interpwidgets.selection import Selection
-from interpwidgets.widgets.contract import ReportRequest, RerunRequest
+from interpwidgets.widgets.bundle import read_part
+from interpwidgets.widgets.contract import PartRequest, ReportRequest, RerunRequest
 from interpwidgets.widgets.display import display_view
 from interpwidgets.widgets.schema import check_request
 from interpwidgets.widgets.static_form import Embed
@@ -54,6 +55,7 @@ class View(anywidget.AnyWidget):
     requests: ClassVar[dict[str, tuple[type, str]]] = {
         "rerun": (RerunRequest, "_answer_rerun"),
         "report": (ReportRequest, "_answer_report"),
+        "part": (PartRequest, "_answer_part"),
     }
     #: The name of the view's bundle.
     bundle: ClassVar[str] = ""
@@ -280,6 +282,9 @@ class View(anywidget.AnyWidget):
     def _answer_report(self, request: dict[str, Any]) -> Answer:
         logger.error("view %s failed in the page: %.500s", self.view_id, request["message"])
         return {}, []
+
+    def _answer_part(self, request: dict[str, Any]) -> Answer:
+        return {}, [read_part(self.bundle, request["name"]).encode()]
 
     # ------------------------------------------------------------------------- display
 
