@@ -162,6 +162,10 @@ class Kept(TypedDict):
     zoom: tuple[float, float, float, float] | None
     panel_open: bool
     table_open: bool
+    score: NotRequired[str]
+    sorted: NotRequired[bool]
+    fit: NotRequired[bool | None]
+    unmasked: NotRequired[bool]
 
 
 class HeadRequest(TypedDict):

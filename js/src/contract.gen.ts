@@ -152,6 +152,10 @@ export interface Kept {
 	zoom: [number, number, number, number] | null;
 	panel_open: boolean;
 	table_open: boolean;
+	score?: string;
+	sorted?: boolean;
+	fit?: boolean | null;
+	unmasked?: boolean;
 }
 
 export interface HeadRequest {
