@@ -49,9 +49,7 @@ def saved(server: Server, browser: Browser) -> Path:
 
 
 @pytest.fixture
-def reopen(
-    server: Server, browser: Browser, saved: Path, tmp_path: Path
-) -> Iterator[Reopen]:
+def reopen(server: Server, browser: Browser, saved: Path, tmp_path: Path) -> Iterator[Reopen]:
     """Opens a copy of the saved notebook."""
     notebook = Notebook(server, browser)
 
