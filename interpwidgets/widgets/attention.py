@@ -61,9 +61,10 @@ class AttentionView(View):
         result = self.result
         if result is None:
             return
-        kept = self.selection.kept_for(result.layers, result.heads, result.tokens.text)
-        with self.hold_sync():
-            self.selection = kept
+        with self.selection_lock, self.hold_sync():
+            self.selection = self.selection.kept_for(
+                result.layers, result.heads, result.tokens.text
+            )
             self.payload = dict(attention_payload(result, [self.chosen_head(result)]))
             self._draw_status(result)
 
@@ -157,8 +158,9 @@ class AttentionView(View):
 
     def _answer_select(self, request: dict[str, Any]) -> Answer:
         heads = [(layer, head) for layer, head in request["heads"]]
-        self.selection = Selection(heads, request["tokens"])
-        return {"revision": self.selection_revision}, []
+        with self.selection_lock:
+            self.selection = Selection(heads, request["tokens"])
+            return {"revision": self.selection_revision}, []
 
     def _answer_prompt(self, request: dict[str, Any]) -> Answer:
         if not 0 <= request["index"] < len(self.results):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 import logging
+import threading
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
@@ -79,6 +80,9 @@ class View(anywidget.AnyWidget):
 
     def __init__(self, **traits: Any) -> None:
         self.selection_revision = 0
+        # Of a run that keeps what is selected and a click that comes meanwhile, in another
+        # thread, the click must win.
+        self.selection_lock = threading.RLock()
         self.results: tuple[Any, ...] = ()
         self.embed: Embed = "compact"
         self.feeder: Feeder | None = None
