@@ -11,6 +11,7 @@ from typing import Any
 from interpwidgets.board.worker import worker_of
 from interpwidgets.errors import PromptError, TraceError
 from interpwidgets.methods.attention import MAX_BYTES, AttentionMethod
+from interpwidgets.methods.token_values import TOP_K, SurprisalMethod
 from interpwidgets.models.adapter import Model, adapter_of
 from interpwidgets.models.capture import Capture, Read
 from interpwidgets.models.cell_source import find_timed_source
@@ -71,6 +72,15 @@ class Board:
             key: Name that ties this view to the one it replaces; its cell by default.
         """
         return self.add(AttentionMethod(layers, heads, max_bytes), key=key)
+
+    def surprisal(self, *, top_k: int = TOP_K, key: str | None = None) -> View:
+        """Return a view of how surprising each token of every run from now on was.
+
+        Args:
+            top_k: How many of the tokens that were expected instead to keep.
+            key: As of ``attention``.
+        """
+        return self.add(SurprisalMethod(top_k), key=key)
 
     def add(self, method: Method[Any], *, key: str | None = None) -> View:
         """Return a view of what a method makes of every run from now on.
