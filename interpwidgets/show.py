@@ -65,6 +65,7 @@ def show(result: Result | Sequence[Result], *, key: str | None = None) -> View:
         view = kind()
     PLACES.settle(place, view)
     view.detach()
+    view.recipe = None
     view.show(results)
     return view
 

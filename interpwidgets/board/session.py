@@ -8,11 +8,13 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from interpwidgets.board.recipe import block_lines, make_recipe, run_lines, scaled_lines
 from interpwidgets.board.worker import worker_of
-from interpwidgets.errors import PromptError, TraceError
+from interpwidgets.errors import PromptError, SelectionError, TraceError
 from interpwidgets.methods.attention import MAX_BYTES, AttentionMethod
 from interpwidgets.methods.token_values import TOP_K, SurprisalMethod
 from interpwidgets.models.adapter import Model, adapter_of
+from interpwidgets.models.block_source import Block
 from interpwidgets.models.capture import Capture, Read
 from interpwidgets.models.cell_source import find_timed_source
 from interpwidgets.models.loading import ready
@@ -20,8 +22,11 @@ from interpwidgets.models.prompts import ENCODING_KEYWORDS, Batch, read_prompts,
 from interpwidgets.models.running import Method, MethodReader
 from interpwidgets.models.tracing import ReadBackend, forward
 from interpwidgets.results.base import Result
+from interpwidgets.selection import Selection
 from interpwidgets.show import view_class
 from interpwidgets.widgets.base import View
+from interpwidgets.widgets.code import Recipe
+from interpwidgets.widgets.links import LinkGroup, LiveSelection
 from interpwidgets.widgets.placement import PLACES
 
 #: Seconds between two pictures while a generation goes on.
@@ -49,9 +54,30 @@ class Board:
         self.model: Model = ready(model)
         #: Number of this board's last run in this process; 0 before the first.
         self.run_number = 0
+        #: The views that share this board's selection.
+        self.group = LinkGroup()
         self._slots: list[_Slot] = []
         self._last_batch: Batch | None = None
         self._lock = threading.RLock()
+
+    # ----------------------------------------------------------------------- selection
+
+    @property
+    def selection(self) -> LiveSelection:
+        """What is selected in all views of this board: read, set or observe its parts.
+
+        ``board.selection.heads`` is what was clicked; ``board.selection.heads = [(3, 2)]``
+        moves the views; ``board.selection = iw.Selection(...)`` sets all of it.
+        """
+        return self.group.selection
+
+    @selection.setter
+    def selection(self, selection: Selection) -> None:
+        if not isinstance(selection, Selection):
+            raise SelectionError(
+                f"board.selection takes an iw.Selection; got {type(selection).__name__}."
+            )
+        self.group.assign(selection)
 
     # --------------------------------------------------------------------------- views
 
@@ -73,14 +99,17 @@ class Board:
         """
         return self.add(AttentionMethod(layers, heads, max_bytes), key=key)
 
-    def surprisal(self, *, top_k: int = TOP_K, key: str | None = None) -> View:
+    def surprisal(
+        self, *, top_k: int = TOP_K, max_bytes: int = MAX_BYTES, key: str | None = None
+    ) -> View:
         """Return a view of how surprising each token of every run from now on was.
 
         Args:
             top_k: How many of the tokens that were expected instead to keep.
+            max_bytes: As of ``attention``.
             key: As of ``attention``.
         """
-        return self.add(SurprisalMethod(top_k), key=key)
+        return self.add(SurprisalMethod(top_k, max_bytes), key=key)
 
     def add(self, method: Method[Any], *, key: str | None = None) -> View:
         """Return a view of what a method makes of every run from now on.
@@ -98,6 +127,7 @@ class Board:
             view = kind()
         PLACES.settle(place, view)
         view.attach(self)
+        view.link(self)
         with self._lock:
             self._slots = [slot for slot in self._slots if slot.view is not view]
             self._slots.append(_Slot(method, view))
@@ -167,7 +197,8 @@ class Board:
             )
         find_timed_source(frame)
         batch = self._read(inputs, prepend_bos, kwargs)
-        backend = ReadBackend(_BoardReader(self, batch or Batch()))
+        reader = _BoardReader(self, batch or Batch())
+        backend = ReadBackend(reader, on_block=reader.take_block)
         if batch is None:
             return self.model.trace(*inputs, backend=backend, **kwargs)
         inputs, encoding = to_input(batch, self.model)
@@ -240,7 +271,15 @@ class _BoardReader(MethodReader):
         super().__init__(board.model, [slot.method for slot in self._slots], batch)
         self._board = board
         self._shown_at = 0.0
+        #: The user's block as lines; None for a run of ours.
+        self._typed: list[str] | None = None
         self._before: list[tuple[Result, ...]] = []
+
+    def take_block(self, block: Block | None) -> None:
+        """Note the user's block as text, and let go of what it names."""
+        self._typed = []
+        if block is not None:
+            self._typed = block_lines(block, self.model, self._board)
 
     def reads(self) -> list[Read]:
         """Begin."""
@@ -270,10 +309,16 @@ class _BoardReader(MethodReader):
         self._show(capture)
 
     def _show(self, capture: Capture) -> None:
-        for index, slot in enumerate(self._slots):
-            run = self.run_of(capture, index)
-            slot.results = slot.method.build(run, slot.results)
-            slot.view.show(slot.results)
+        with self._board.group.quiet():
+            for index, slot in enumerate(self._slots):
+                run = self.run_of(capture, index)
+                slot.results = slot.method.build(run, slot.results)
+                slot.view.recipe = self._recipe(slot.method, capture)
+                slot.view.show(slot.results)
+
+    def _recipe(self, method: Method[Any], capture: Capture) -> Recipe:
+        lines = run_lines(self.batch) if self._typed is None else self._typed
+        return make_recipe(self.model, method, scaled_lines(lines, capture.adapter))
 
     def _show_failure(self, run: int, error: BaseException) -> None:
         what = (

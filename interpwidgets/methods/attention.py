@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Shaped
@@ -66,6 +66,8 @@ def attention(
 @dataclass(frozen=True)
 class AttentionMethod:
     """The attention pattern as a method: what it reads and what it builds."""
+
+    name: ClassVar[str] = "attention"
 
     layers: Sequence[int] | None = None
     heads: Sequence[int] | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float
@@ -71,6 +71,8 @@ def surprisal(
 @dataclass(frozen=True)
 class SurprisalMethod:
     """Surprisal as a method: what it reads and what it builds."""
+
+    name: ClassVar[str] = "surprisal"
 
     top_k: int = TOP_K
     max_bytes: int = MAX_BYTES

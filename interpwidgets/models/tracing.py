@@ -22,6 +22,7 @@ from nnsight.tracing.tracer import Tracer
 from interpwidgets.errors import InterpWidgetsError, PromptError, ReadError, SiteError
 from interpwidgets.models.adapter import Adapter, adapter_of, module_of
 from interpwidgets.models.architectures.table import Place
+from interpwidgets.models.block_source import Block, read_block
 from interpwidgets.models.capture import Capture, Read
 from interpwidgets.models.derived import SoftmaxWatch, scores_of, through_projection
 from interpwidgets.models.eager import eager_attention
@@ -80,12 +81,23 @@ def forward(model: Envoy, prompt: Any, reader: Reader) -> Capture:
 class ReadBackend(Backend):
     """Runs the user's traced block with the reads of a reader in the same forward."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(
+        self, reader: Reader, *, on_block: Callable[[Block | None], None] | None = None
+    ) -> None:
+        """Make a backend for one trace.
+
+        Args:
+            reader: Who wants the values.
+            on_block: Told the text of the block before it runs.
+        """
         super().__init__()
         self._reader = reader
+        self._on_block = on_block
 
     def __call__(self, tracer: Tracer) -> None:
         """Execute the block where nnsight would, with our observer added."""
+        if self._on_block is not None:
+            self._on_block(read_block(tracer))
         try:
             eos_ids = _eos_ids(tracer.envoy, getattr(tracer, "kwargs", {}))
             _run_with_reads(

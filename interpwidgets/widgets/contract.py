@@ -79,10 +79,24 @@ class Status(TypedDict):
     total: int
 
 
+class LostToken(TypedDict):
+    position: int
+    text: str
+
+
 class Selection(TypedDict):
     heads: list[tuple[int, int]]
     tokens: list[int]
+    layer: int | None
+    feature: int | None
+    prompt: int | None
     revision: int
+    lost: list[LostToken]
+
+
+class Links(TypedDict):
+    group: str
+    warning: str
 
 
 class Kept(TypedDict):
@@ -104,6 +118,26 @@ class SelectRequest(TypedDict):
     kind: Literal["select"]
     heads: list[tuple[int, int]]
     tokens: list[int]
+    layer: int | None
+    feature: int | None
+    prompt: int | None
+
+
+class LinkRequest(TypedDict):
+    id: str
+    kind: Literal["link"]
+    linked: bool
+
+
+class CodeRequest(TypedDict):
+    id: str
+    kind: Literal["code"]
+
+
+class PartRequest(TypedDict):
+    id: str
+    kind: Literal["part"]
+    name: str
 
 
 class PromptRequest(TypedDict):

@@ -6,12 +6,12 @@ from typing import Any, ClassVar
 
 import traitlets
 
-from interpwidgets.errors import MessageError, SelectionError, StaleRunError
+from interpwidgets.errors import MessageError, StaleRunError
 from interpwidgets.results.token_values import TokenValues
-from interpwidgets.selection import Selection
-from interpwidgets.widgets.base import Answer, View
+from interpwidgets.widgets.base import View
 from interpwidgets.widgets.bundle import packed_module, read_bundle
-from interpwidgets.widgets.contract import PromptRequest, RowRequest, SelectRequest
+from interpwidgets.widgets.contract import PromptRequest, RowRequest
+from interpwidgets.widgets.linked import Answer
 from interpwidgets.widgets.static_form import Embed
 from interpwidgets.widgets.tokens_payload import float32_bytes, rows_within, tokens_payload
 from interpwidgets.widgets.tokens_static import tokens_html
@@ -26,7 +26,6 @@ class TokensView(View):
     requests: ClassVar[dict[str, tuple[type, str]]] = {
         **View.requests,
         "row": (RowRequest, "_answer_row"),
-        "select": (SelectRequest, "_answer_select"),
         "prompt": (PromptRequest, "_answer_prompt"),
     }
 
@@ -53,10 +52,17 @@ class TokensView(View):
 
     @property
     def row(self) -> int:
-        """The number of the chosen row."""
+        """The number of the chosen row; set it to choose another."""
         result = self.result
         last = 0 if result is None else len(result.rows) - 1
         return min(max(0, int(self.kept.get("row", 0))), last)
+
+    @row.setter
+    def row(self, row: int) -> None:
+        result = self._need_result()
+        result.row(row)  # refuses one that is not there
+        self.kept = {**self.kept, "row": int(row)}
+        self._draw()
 
     def show(self, results: tuple[TokenValues, ...]) -> None:
         """Draw new values in place, keeping what of the selection still holds.
@@ -64,31 +70,39 @@ class TokensView(View):
         Args:
             results: One per text.
         """
-        self.results = results
-        self._prompt = min(self._prompt, len(results) - 1)
-        self._draw()
+        with self.hold_sync():
+            self.results = results
+            self._prompt = min(self._prompt, len(results) - 1)
+            self.refresh_selection()
+            self._draw()
+
+    def move_to_prompt(self, prompt: int) -> None:
+        """Show another text, if there is one."""
+        if prompt != self._prompt and prompt < len(self.results):
+            self._prompt = prompt
+            self._draw()
 
     def _draw(self) -> None:
         result = self.result
         if result is None:
             return
         with self.hold_sync():
-            self.selection = _kept_for(self.selection, result)
             self.payload = dict(tokens_payload(result, rows_within(result, self.row)))
-            if result.rank is not None and (result.rank < 0).all() and len(result.tokens) > 1:
+            unread = result.rank is not None and (result.rank < 0).all()
+            if unread and len(result.tokens) > 1:
                 run = result.provenance.run
                 self.set_status("stale", f"run {run} stopped before the model's output")
             else:
                 self.set_status("live")
 
-    def complete_selection(self, selection: Selection) -> Selection:
-        """Fill in the tokens' text; heads are another view's, and kept as they are."""
-        result = self.result
-        if result is None:
-            if selection != Selection():
-                raise SelectionError("there is nothing to select before the first run.")
-            return selection
-        return selection.with_text(result.tokens.text)
+    def token_text(self, prompt: int | None = None) -> tuple[str, ...] | None:
+        """Return the text of each position on screen, or of another text of the view."""
+        result = self.result if prompt is None else self.results[prompt]
+        return None if result is None else tuple(result.tokens.text)
+
+    def display_in_code(self) -> list[str]:
+        """Return the line that chooses the row on screen."""
+        return [f"view.row = {self.row}"] if self.row else []
 
     def traits_to_embed(self, embed: Embed) -> dict[str, Any]:
         """Return the traits of a copy without a kernel, with the rows that it holds.
@@ -131,21 +145,8 @@ class TokensView(View):
             raise MessageError(f"there is no row {row}; this view has {len(result.rows)}.")
         return {"row": row}, [float32_bytes(result.values[row])]
 
-    def _answer_select(self, request: dict[str, Any]) -> Answer:
-        heads = [(layer, head) for layer, head in request["heads"]]
-        self.selection = Selection(heads, request["tokens"])
-        return {"revision": self.selection_revision}, []
-
     def _answer_prompt(self, request: dict[str, Any]) -> Answer:
         if not 0 <= request["index"] < len(self.results):
             raise MessageError(f"there is no text {request['index']} in this view.")
-        self._prompt = request["index"]
-        self._draw()
+        self.group.change(self, **{**self.selection.parts(), "prompt": request["index"]})
         return {}, []
-
-
-def _kept_for(selection: Selection, result: TokenValues) -> Selection:
-    """Keep the positions whose token is still the same, and all heads."""
-    layers = tuple(layer for layer, _ in selection.heads)
-    heads = tuple(head for _, head in selection.heads)
-    return selection.kept_for(layers, heads, result.tokens.text)

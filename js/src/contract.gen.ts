@@ -69,10 +69,24 @@ export interface Status {
 	total: number;
 }
 
+export interface LostToken {
+	position: number;
+	text: string;
+}
+
 export interface Selection {
 	heads: [number, number][];
 	tokens: number[];
+	layer: number | null;
+	feature: number | null;
+	prompt: number | null;
 	revision: number;
+	lost: LostToken[];
+}
+
+export interface Links {
+	group: string;
+	warning: string;
 }
 
 export interface Kept {
@@ -94,6 +108,26 @@ export interface SelectRequest {
 	kind: "select";
 	heads: [number, number][];
 	tokens: number[];
+	layer: number | null;
+	feature: number | null;
+	prompt: number | null;
+}
+
+export interface LinkRequest {
+	id: string;
+	kind: "link";
+	linked: boolean;
+}
+
+export interface CodeRequest {
+	id: string;
+	kind: "code";
+}
+
+export interface PartRequest {
+	id: string;
+	kind: "part";
+	name: string;
 }
 
 export interface PromptRequest {

@@ -9,6 +9,7 @@ import {
 } from "../src/views/attention/state";
 import { payload } from "./fake";
 
+const NONE = { layer: null, feature: null, prompt: null, lost: [] };
 const live: State = { ...initial, payload: payload(), revision: 0 };
 const local: State = { ...live, heads: [[1, 2]], edits: 1 };
 const three = [0, 1, 2].map((i) => ({ text: `${i}`, special: false, generated: false }));
@@ -55,24 +56,24 @@ const table: [name: string, before: State, action: Action, after: Partial<State>
 	[
 		"a newer selection wins",
 		live,
-		{ type: "selection", selection: { heads: [[0, 1]], tokens: [1], revision: 1 } },
+		{ type: "selection", selection: { ...NONE, heads: [[0, 1]], tokens: [1], revision: 1 } },
 		{ heads: [[0, 1]], tokens: [1], revision: 1 },
 	],
 	[
 		"an old selection is ignored",
 		{ ...local, answered: 1, revision: 4 },
-		{ type: "selection", selection: { heads: [[0, 1]], tokens: [1], revision: 4 } },
+		{ type: "selection", selection: { ...NONE, heads: [[0, 1]], tokens: [1], revision: 4 } },
 		{ heads: [[1, 2]], revision: 4 },
 	],
 	[
 		"a selection waits for the answer to a local change",
 		local,
-		{ type: "selection", selection: { heads: [[0, 1]], tokens: [], revision: 1 } },
+		{ type: "selection", selection: { ...NONE, heads: [[0, 1]], tokens: [], revision: 1 } },
 		{ heads: [[1, 2]], revision: 0 },
 	],
 	[
 		"and is applied with it",
-		{ ...local, incoming: { heads: [[0, 1]], tokens: [], revision: 1 } },
+		{ ...local, incoming: { ...NONE, heads: [[0, 1]], tokens: [], revision: 1 } },
 		{ type: "answered", edit: 1, offline: false },
 		{ heads: [[0, 1]], revision: 1, incoming: null },
 	],

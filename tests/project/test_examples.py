@@ -21,6 +21,7 @@ WITH_EXAMPLES = [
     "interpwidgets.models.description",
     "interpwidgets.models.loading",
     "interpwidgets.models.registering",
+    "interpwidgets.widgets.links",
 ]
 
 

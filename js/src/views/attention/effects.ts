@@ -44,8 +44,10 @@ export function makeEffects(
 	}
 
 	async function tellSelection(edit: number): Promise<void> {
-		const { heads, tokens } = state();
-		const answer = await rpc.request("select", { heads, tokens }, hasRevision);
+		const { heads, tokens, payload } = state();
+		const prompt = payload?.prompt_index ?? null;
+		const parts = { heads, tokens, layer: null, feature: null, prompt };
+		const answer = await rpc.request("select", parts, hasRevision);
 		if (!life.signal.aborted) {
 			const offline = !answer.ok && answer.code === "no-kernel";
 			dispatch({ type: "answered", edit, offline: offline || (!answer.ok && state().offline) });
