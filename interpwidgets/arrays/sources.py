@@ -37,7 +37,7 @@ def layers_of(attention: Any, tokens: Any) -> tuple[tuple[int, ...], list[Batche
     if hasattr(attention, "attentions"):
         attention = _attentions_of(attention.attentions)
     elif hasattr(attention, "keys") and not isinstance(attention, np.ndarray):
-        if "attentions" not in attention:
+        if "attentions" not in list(attention.keys()):
             return _from_cache(attention)
         attention = _attentions_of(attention["attentions"])
     if (

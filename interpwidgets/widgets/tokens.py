@@ -23,6 +23,11 @@ class TokensView(View):
     _esm = packed_module("tokens.js")
     _css = read_bundle("tokens.css")
     bundle = "tokens"
+    held_in_words: ClassVar[dict[str, str]] = {
+        "none": "a text and a table, nothing live",
+        "compact": "the chosen row, and the others that fit",
+        "full": "every row",
+    }
     requests: ClassVar[dict[str, tuple[type, str]]] = {
         **View.requests,
         "row": (RowRequest, "_answer_row"),

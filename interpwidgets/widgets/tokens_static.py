@@ -105,8 +105,8 @@ def _chip(result: TokenValues, row: int, pos: int, *, selected: bool) -> str:
 def _legend(result: TokenValues) -> str:
     assert result.scale is not None
     low, high = result.scale
-    shares = [-1, -2 / 3, -1 / 3, 0] if result.signed and low < 0 else [0]
-    stops = [hex_of(colour(share)) for share in [*shares, 1 / 3, 2 / 3, 1]]
+    shares = [-1.0, -2 / 3, -1 / 3, 0.0] if result.signed and low < 0 else [0.0]
+    stops = [hex_of(colour(share)) for share in [*shares, 1 / 3, 2 / 3, 1.0]]
     ends = [html.escape(value_text(end, signed=result.signed)) for end in (low, high)]
     unit = f" {html.escape(result.unit)}" if result.unit else ""
     ramp = f"{_RAMP};background:linear-gradient(90deg,{','.join(stops)})"
