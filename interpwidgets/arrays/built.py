@@ -65,6 +65,7 @@ def attention_pattern(
     heads: tuple[int, ...] | None = None,
     causal: bool | None = None,
     scale: float | None = None,
+    less: str = "",
     note: str = "",
     prompt_index: int = 0,
     prompt_count: int = 1,
@@ -78,6 +79,7 @@ def attention_pattern(
         heads: The heads' numbers; from 0 by default.
         causal: As of ``show_attention``.
         scale: The weight of the darkest blue; 1, or the largest if that is more.
+        less: Of a difference: what was subtracted, in words; weights may then be negative.
         note: What a reader must know.
         prompt_index: Which prompt of several this is.
         prompt_count: How many there are.
@@ -94,12 +96,13 @@ def attention_pattern(
                 f"{one.shape}. Give the tokens that the model saw, special ones included."
             )
     weights = np.stack(patterns)
-    if (weights < 0).any():
+    if (weights < 0).any() and not less:
         raise ResultError(
-            f"attention weights are not negative; the least is {np.nanmin(weights):.3g}. For "
-            "scores before the softmax or differences use iw.show_tokens on a row of them."
+            f"attention weights are not negative; the least is {np.nanmin(weights):.3g}. Of a "
+            "difference say what was subtracted: less='the clean run'."
         )
-    largest = float(weights.max(where=np.isfinite(weights), initial=1.0))
+    largest = float(np.abs(weights).max(where=np.isfinite(weights), initial=0.0))
+    largest = (largest or 1.0) if less else max(1.0, largest)
     above = ~np.tri(n, dtype=bool)
     return AttentionPattern(
         provenance=Provenance(sites=("pattern",), note=note),
@@ -110,6 +113,8 @@ def attention_pattern(
         layer_runs=(0,) * len(patterns),
         causal=not np.any(weights[..., above]) if causal is None else causal,
         scale=largest if scale is None else scale,
+        signed=bool(less),
+        less=less,
         prompt_index=prompt_index,
         prompt_count=prompt_count,
     )

@@ -66,6 +66,7 @@ def show_attention(
     *,
     causal: bool | None = None,
     prompt: int | None = None,
+    less: str = "",
     tokenizer: Any = None,
     key: str | None = None,
 ) -> View:
@@ -84,6 +85,7 @@ def show_attention(
             - an ``ActivationCache`` of TransformerLens, or a dictionary with its names.
         causal: Whether keys after the query are masked; by default where all are 0.
         prompt: Of a batch, the one to show; all by default.
+        less: Of a difference: what was subtracted, in words; numbers may then be negative.
         tokenizer: A Hugging Face tokenizer, for ids.
         key: Name that ties this view to the one it replaces; its cell by default.
 
@@ -105,6 +107,7 @@ def show_attention(
             [batch[i] for batch in batches],
             layers=layers,
             causal=causal,
+            less=less,
             prompt_index=at,
             prompt_count=len(chosen),
         )

@@ -7,6 +7,7 @@ import inspect
 import types
 from typing import Any
 
+from interpwidgets.interventions import Ablation
 from interpwidgets.models.adapter import Model
 from interpwidgets.models.block_source import Block
 from interpwidgets.models.loading import load_call
@@ -21,6 +22,13 @@ def run_lines(batch: Batch) -> list[str]:
         batch: Its prompts.
     """
     return [_run_call(batch)]
+
+
+def ablation_line(ablation: Ablation) -> str:
+    """Return the line that runs the last prompt again with heads ablated."""
+    heads = [f"({layer}, {head})" for layer, head in ablation.heads]
+    which = heads[0] if len(heads) == 1 else f"[{', '.join(heads)}]"
+    return f'board.ablate({which}, "{ablation.mode}")'
 
 
 def scaled_lines(lines: list[str], adapter: str) -> list[str]:

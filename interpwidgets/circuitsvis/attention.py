@@ -32,7 +32,8 @@ def attention_heads(
     """Draw the patterns of a group of heads.
 
     Args:
-        attention: ``[head, query_pos, key_pos]``.
+        attention: ``[head, query_pos, key_pos]``; with negative numbers it is drawn as a
+            difference of patterns.
         tokens: The text of each position.
         attention_head_names: Names; those that say a layer and a head (``"L5H1"``) are
             those heads, others stand in the line under the figure.
@@ -66,6 +67,7 @@ def attention_heads(
         heads=heads,
         causal=mask_upper_tri is not False,
         scale=max_value,
+        less="another pattern" if (array < 0).any() else "",
         note=note,
     )
     return show(result)

@@ -173,7 +173,7 @@ def attention_received(
         ``TokenValues``; a row per head. The last token of a causal model has no value.
 
     Raises:
-        ResultError: A head is not held, or none was asked for.
+        ResultError: A head is not held, none was asked for, or the numbers are scores.
 
     Example:
         >>> import interpwidgets as iw
@@ -189,16 +189,20 @@ def attention_received(
     chosen = every if heads is None else [(int(layer), int(head)) for layer, head in heads]
     if not chosen:
         raise ResultError("no head was asked for; give (layer, head) pairs, or None for all.")
-    n = len(result.tokens)
+    if result.measure == "score":
+        raise ResultError("scores before the softmax add up to nothing; give the weights.")
+    values = np.stack([_received(result, *head) for head in chosen])
+    absent = _without_queries(result)
+    values[:, list(absent)] = np.nan
     return TokenValues(
         provenance=result.provenance,
         tokens=result.tokens,
-        values=np.stack([_received(result, *head) for head in chosen]),
+        values=values,
         rows=tuple(head_name(*head) for head in chosen),
         row_axes=() if heads is not None else _axes(result),
-        title="Attention received",
-        signed=bool(getattr(result, "signed", False)),
-        absent=(n - 1,) if result.causal else (0,) if n == 1 else (),
+        title=_title(result),
+        signed=result.signed,
+        absent=absent,
         prompt_index=result.prompt_index,
         prompt_count=result.prompt_count,
     )
@@ -209,10 +213,25 @@ def _received(result: AttentionPattern, layer: int, head: int) -> Float[np.ndarr
     n = len(weights)
     query, key = np.indices((n, n))
     seen = query > key if result.causal else query != key
+    seen[list(result.unmatched)] = False  # of a difference: tokens that only one run has
     n_queries = seen.sum(axis=0)
     total = np.where(seen, weights, 0).sum(axis=0, dtype=np.float64)
     mean = np.divide(total, n_queries, out=np.full(n, np.nan), where=n_queries > 0)
     return mean.astype(np.float32)
+
+
+def _without_queries(result: AttentionPattern) -> tuple[int, ...]:
+    """Return the positions that receive nothing by definition."""
+    n = len(result.tokens)
+    last = (n - 1,) if result.causal or n == 1 else ()
+    return tuple(dict.fromkeys([*((0,) if result.hidden_sink else ()), *last]))
+
+
+def _title(result: AttentionPattern) -> str:
+    title = "Attention received"
+    if result.measure == "value_weighted":
+        title = "Value-weighted attention received"
+    return f"{title}, minus {result.less}" if result.less else title
 
 
 def _axes(result: AttentionPattern) -> tuple[tuple[str, tuple[str, ...]], ...]:

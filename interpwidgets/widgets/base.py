@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_chec
 import traitlets
 
 from interpwidgets.errors import InterpWidgetsError, MessageError, nearest
+from interpwidgets.interventions import Ablation, Effect
 from interpwidgets.results.renderings import rendering
 from interpwidgets.selection import Selection
 from interpwidgets.widgets.code import IMPORT, Recipe, selection_text
@@ -44,6 +45,27 @@ class Feeder(Protocol):
 
     def rerun(self, view: View) -> None:
         """Queue a plain run of the last prompt."""
+
+    def ablate_from(self, view: View, heads: Any, mode: str = "zero") -> None:
+        """Queue a run of the last prompt with heads ablated."""
+
+    def control_from(self, view: View) -> None:
+        """Queue the control of the ablation on screen; ``show_effect`` follows."""
+
+    def undo_from(self, view: View) -> None:
+        """Queue a run of the last prompt as it is."""
+
+    @property
+    def ablation(self) -> Ablation | None:
+        """What is ablated in the run on screen."""
+
+    @property
+    def effect(self) -> Effect | None:
+        """What that did to the next token, with its control once it was run."""
+
+    @property
+    def effect_reason(self) -> str:
+        """Why there is no effect, in words."""
 
     def release(self, view: View) -> None:
         """Stop feeding the view."""
@@ -154,6 +176,9 @@ class View(LinkedWidget):
     def show(self, results: tuple[Any, ...]) -> None:
         """Draw new Results, one per prompt, in place of the old ones."""
         raise NotImplementedError
+
+    def show_effect(self) -> None:
+        """Draw anew what the board says of its ablation: the control was run."""
 
     def show_failure(self, run: int | None, what: str) -> None:
         """Keep the last good picture and say that a later run failed.

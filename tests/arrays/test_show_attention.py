@@ -112,6 +112,12 @@ def test_a_dictionary_with_short_names_and_some_layers() -> None:
     assert result.layers == (5,)
 
 
+def test_a_difference_may_be_negative_when_it_says_of_what() -> None:
+    result = iw.show_attention(WORDS, -PATTERN / 2, less="the clean run").result
+    assert (result.signed, result.less, result.scale) == (True, "the clean run", 0.5)
+    np.testing.assert_array_equal(result.weights(0, 0), -PATTERN / 2)
+
+
 def test_weights_beyond_one_have_their_own_scale() -> None:
     assert iw.show_attention(WORDS, 3 * PATTERN).result.scale == 3
 

@@ -182,6 +182,13 @@ def test_attention_pattern_and_its_mask() -> None:
     assert not whole.result.causal
 
 
+def test_negative_attention_is_drawn_as_a_difference() -> None:
+    kept = torch.tensor([[[0.5, 0.0], [-0.25, 0.125]]])
+    view = ours.attention.attention_heads(kept, ["a", "b"])
+    assert view.result.signed
+    np.testing.assert_array_equal(patterns_in(view), kept)
+
+
 # --------------------------------------------------------------------------- activations
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -214,6 +215,38 @@ def test_the_last_token_of_a_causal_model_receives_nothing_by_definition() -> No
     assert found.absent == (3,)
     assert np.isnan(found.values[:, 3]).all()
     assert attention_received(random_pattern(4, causal=False)).absent == ()
+
+
+def test_a_hidden_sink_receives_nothing_by_definition() -> None:
+    pattern = random_pattern(4).without_sink()
+    found = attention_received(pattern, [(0, 1)])
+    assert found.absent == (0, 3)
+    assert found.values[0, 2] == pytest.approx(pattern.weights(0, 1)[3, 2], rel=1e-3)
+
+
+def test_a_difference_is_received_with_its_sign_and_says_of_what() -> None:
+    pattern = random_pattern(5)
+    other = AttentionPattern.of_arrays(list(pattern.tokens.text), pattern.pattern * 0)
+    found = attention_received(other.difference(pattern), [(0, 0)])
+    plain = attention_received(pattern, [(0, 0)])
+    np.testing.assert_allclose(found.values[0, :4], -plain.values[0, :4], atol=1e-3)
+    assert found.signed
+    assert found.title.startswith("Attention received, minus ")
+
+
+def test_tokens_that_the_other_prompt_lacks_do_not_hide_the_others() -> None:
+    one = random_pattern(4)
+    words = ["t0", "x", "t2", "t3"]
+    other = AttentionPattern.of_arrays(words, one.pattern.astype(np.float32))
+    found = attention_received(one.difference(other, align="text"), [(0, 0)])
+    assert found.nonfinite().tolist() == [1]
+    np.testing.assert_array_equal(found.values[0, [0, 2]], 0)
+
+
+def test_scores_are_refused() -> None:
+    scores = dataclasses.replace(random_pattern(4), measure="score", signed=True)
+    with pytest.raises(ResultError, match="scores before the softmax add up to nothing"):
+        attention_received(scores)
 
 
 def test_heads_come_in_the_order_that_was_asked_for() -> None:

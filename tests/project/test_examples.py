@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 WITH_EXAMPLES = [
+    "interpwidgets.board.ablating",
     "interpwidgets.board.calls",
     "interpwidgets.board.session",
     "interpwidgets.methods.activations",
