@@ -17,10 +17,12 @@ from interpwidgets.errors import InterpWidgetsError, MessageError, nearest
 from interpwidgets.interventions import Ablation, Effect
 from interpwidgets.results.renderings import rendering
 from interpwidgets.selection import Selection
+from interpwidgets.widgets.bundle import read_part
 from interpwidgets.widgets.code import IMPORT, Recipe, selection_text
 from interpwidgets.widgets.contract import (
     CodeRequest,
     LinkRequest,
+    PartRequest,
     ReportRequest,
     RerunRequest,
     SelectRequest,
@@ -81,6 +83,7 @@ class View(LinkedWidget):
         "select": (SelectRequest, "_answer_select"),
         "link": (LinkRequest, "_answer_link"),
         "code": (CodeRequest, "_answer_code"),
+        "part": (PartRequest, "_answer_part"),
     }
     #: The name of the view's bundle.
     bundle: ClassVar[str] = ""
@@ -317,6 +320,9 @@ class View(LinkedWidget):
     def _answer_report(self, request: dict[str, Any]) -> Answer:
         logger.error("view %s failed in the page: %.500s", self.view_id, request["message"])
         return {}, []
+
+    def _answer_part(self, request: dict[str, Any]) -> Answer:
+        return {}, [read_part(self.bundle, request["name"]).encode()]
 
     # ------------------------------------------------------------------------- display
 

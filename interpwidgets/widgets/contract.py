@@ -49,6 +49,47 @@ class HeadDetail(TypedDict):
     scale: float
 
 
+class Measure(TypedDict):
+    name: str
+    title: str
+    why: str
+
+
+class Reference(TypedDict):
+    name: str
+    title: str
+
+
+class ScoredHeads(TypedDict):
+    name: str
+    title: str
+    values: list[list[float]]
+    low: float | None
+    high: float | None
+    null_title: str
+
+
+class Control(TypedDict):
+    n: int
+    mean: float
+    low: float
+    high: float
+    title: str
+
+
+class Effect(TypedDict):
+    title: str
+    value: float
+    unit: str
+    control: Control | None
+    note: str
+
+
+class Ablated(TypedDict):
+    heads: list[tuple[int, int]]
+    mode: str
+
+
 class AttentionPayload(TypedDict):
     version: Literal[1]
     kind: Literal["attention"]
@@ -68,6 +109,16 @@ class AttentionPayload(TypedDict):
     nonfinite: list[list[int]]
     stamp: Stamp
     details: list[HeadDetail]
+    measure: NotRequired[Literal["weight", "value_weighted", "score"]]
+    hidden_sink: NotRequired[bool]
+    signed: NotRequired[bool]
+    less: NotRequired[str]
+    measures: NotRequired[list[Measure]]
+    references: NotRequired[list[Reference]]
+    head_scores: NotRequired[list[ScoredHeads]]
+    kv_groups: NotRequired[int]
+    effect: NotRequired[Effect | None]
+    ablated: NotRequired[Ablated | None]
 
 
 class Status(TypedDict):
@@ -103,6 +154,10 @@ class Kept(TypedDict):
     zoom: tuple[float, float, float, float] | None
     panel_open: bool
     table_open: bool
+    score: NotRequired[str]
+    sorted: NotRequired[bool]
+    fit: NotRequired[bool | None]
+    unmasked: NotRequired[bool]
 
 
 class HeadRequest(TypedDict):

@@ -39,6 +39,47 @@ export interface HeadDetail {
 	scale: number;
 }
 
+export interface Measure {
+	name: string;
+	title: string;
+	why: string;
+}
+
+export interface Reference {
+	name: string;
+	title: string;
+}
+
+export interface ScoredHeads {
+	name: string;
+	title: string;
+	values: number[][];
+	low: number | null;
+	high: number | null;
+	null_title: string;
+}
+
+export interface Control {
+	n: number;
+	mean: number;
+	low: number;
+	high: number;
+	title: string;
+}
+
+export interface Effect {
+	title: string;
+	value: number;
+	unit: string;
+	control: Control | null;
+	note: string;
+}
+
+export interface Ablated {
+	heads: [number, number][];
+	mode: string;
+}
+
 export interface AttentionPayload {
 	version: 1;
 	kind: "attention";
@@ -58,6 +99,16 @@ export interface AttentionPayload {
 	nonfinite: number[][];
 	stamp: Stamp;
 	details: HeadDetail[];
+	measure?: "weight" | "value_weighted" | "score";
+	hidden_sink?: boolean;
+	signed?: boolean;
+	less?: string;
+	measures?: Measure[];
+	references?: Reference[];
+	head_scores?: ScoredHeads[];
+	kv_groups?: number;
+	effect?: Effect | null;
+	ablated?: Ablated | null;
 }
 
 export interface Status {
@@ -93,6 +144,10 @@ export interface Kept {
 	zoom: [number, number, number, number] | null;
 	panel_open: boolean;
 	table_open: boolean;
+	score?: string;
+	sorted?: boolean;
+	fit?: boolean | null;
+	unmasked?: boolean;
 }
 
 export interface HeadRequest {

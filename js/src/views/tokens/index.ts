@@ -1,44 +1,40 @@
-import type { Selection, Status, TokensKept, TokensPayload } from "../../contract.gen";
+import type { Status, TokensKept, TokensPayload } from "../../contract.gen";
+import { type LinkedTraits, linkSelection } from "../../shared/links";
 import { hideStaticCopies, type Mounted, mount } from "../../shared/mount";
-import { heard } from "../../shared/rpc";
-import { makeEffects } from "./effects";
+import { loadPart } from "../../shared/parts";
 import { Rows } from "./rows";
-import { type Action, initial, reduce, type State } from "./state";
-import { makeView } from "./view";
+import { type Action, initial, reduce } from "./state";
+import { type Base, type Core, makeView, type Tools } from "./view";
 import "../../shared/look.css";
 import "./style.css";
 
-type Traits = {
-	view_id: string;
+type Traits = LinkedTraits & {
 	payload: TokensPayload | null;
 	status: Status | null;
-	selection: Selection | null;
 	kept: TokensKept | null;
 };
 
-const keptOf = ({ row, panelOpen, tableOpen, byValue, most }: State): TokensKept => ({
-	row,
-	panel_open: panelOpen,
-	table_open: tableOpen,
-	by_value: byValue,
-	most,
-});
-
-const KEPT = ["row", "panelOpen", "tableOpen", "byValue"] as const;
-
-function tokens({ model, root, life, rpc, fail, recovered, onTrait, setTrait }: Mounted<Traits>) {
+function tokens(at: Mounted<Traits>): void {
+	const { model, root, life, rpc, fail, onTrait } = at;
 	const rows = new Rows();
-	const ask = async (kind: string, fields: Record<string, unknown>) => {
-		const answer = await rpc.request(kind, fields, heard);
-		if (!answer.ok) fail(`${kind}: ${answer.message}`);
+	const ask: Base["ask"] = async (kind, fields = {}) => {
+		const answer = await rpc.request(kind, fields);
+		if (!answer.ok && answer.code !== "no-kernel") fail(`${kind}: ${answer.message}`);
+		return answer;
 	};
-	const view = makeView(root, life, rows, dispatch, {
-		rerun: () => ask("rerun", {}),
-		prompt: (index) => ask("prompt", { index }),
-	});
-	const runEffects = makeEffects(life, rpc, rows, dispatch, () => state);
 	let state = initial;
 	let scheduled = false;
+	let failed = false;
+	const setLinks: Base["setLinks"] = (to) => links.setLinks(to);
+	const keep = (kept: TokensKept) => {
+		model.set("kept", kept);
+		model.save_changes();
+	};
+	const base = { root, life, rpc, rows, dispatch, state: () => state, ask, setLinks, keep };
+	const view = makeView(base, () => {
+		dispatch({ type: "toggle", what: "panelOpen" });
+		if (failed) void loadTools();
+	});
 
 	const draw = () => {
 		scheduled = false;
@@ -49,10 +45,8 @@ function tokens({ model, root, life, rpc, fail, recovered, onTrait, setTrait }: 
 		const before = state;
 		state = reduce(state, action);
 		if (state === before) return;
-		if (action.type !== "kept" && KEPT.some((part) => state[part] !== before[part])) {
-			setTrait("kept", keptOf(state));
-		}
-		runEffects();
+		if (state.edits > before.edits) links.edit(state);
+		view.changed(state);
 		if (scheduled) return;
 		scheduled = true;
 		life.frame(draw);
@@ -60,22 +54,37 @@ function tokens({ model, root, life, rpc, fail, recovered, onTrait, setTrait }: 
 
 	function setPayload(payload: TokensPayload | null): void {
 		rows.setPayload(payload);
-		recovered();
+		at.recovered();
 		dispatch({ type: "payload", payload });
 	}
 
-	const kept = model.get("kept");
-	const status = model.get("status");
-	const selection = model.get("selection");
-	if (kept) dispatch({ type: "kept", kept });
-	if (status) dispatch({ type: "status", status });
+	/** In a page whose kernel failed to answer, opening the panel asks again. */
+	async function loadTools(): Promise<void> {
+		failed = false;
+		try {
+			view.use(await loadPart<(core: Core) => Tools>("tools", at));
+		} catch {
+			failed = true;
+		}
+	}
+
+	const setKept = (kept: TokensKept | null) => kept && dispatch({ type: "kept", kept });
+	const setStatus = (status: Status | null) => status && dispatch({ type: "status", status });
+	setKept(model.get("kept"));
+	setStatus(model.get("status"));
 	setPayload(model.get("payload"));
-	if (selection) dispatch({ type: "selection", selection });
+	const links = linkSelection(at, {
+		texts: () => state.payload?.tokens.map(({ text }) => text) ?? [],
+		show: (selection) => dispatch({ type: "selection", selection }),
+		links: (links) => dispatch({ type: "links", links }),
+		told: (offline) => dispatch({ type: "told", offline }),
+	});
 	onTrait("payload", setPayload);
-	onTrait("status", (status) => status && dispatch({ type: "status", status }));
-	onTrait("selection", (selection) => selection && dispatch({ type: "selection", selection }));
+	onTrait("status", setStatus);
+	onTrait("kept", setKept);
 	hideStaticCopies(model.get("view_id") ?? "", life);
 	life.guard(draw)();
+	life.frame(() => void loadTools());
 }
 
 export default { render: mount("tokens", tokens) };

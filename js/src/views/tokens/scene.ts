@@ -26,8 +26,11 @@ export function share({ scale, signed }: TokensPayload, value: number): number {
 	return end * value > 0 ? Math.max(-1, Math.min(1, value / Math.abs(end))) : 0;
 }
 
+/** float32 has a rounding error of its own at the ends. */
+const EDGE = 1.000001;
+
 export const beyond = ({ scale: [low, high] }: TokensPayload, value: number): boolean =>
-	value > high * (high > 0 ? 1.000001 : 1) || value < low * (low < 0 ? 1.000001 : 1);
+	Number.isFinite(value) && (value > high * EDGE || value < low * (low < 0 ? EDGE : 1 / EDGE));
 
 /** A value as it is printed: 3.31, +2.61, 1,204. */
 export function number({ signed }: TokensPayload, value: number, places = 2): string {

@@ -1,20 +1,17 @@
-import type { Selection, Status, TokensKept, TokensPayload } from "../../contract.gen";
+import type { Links, Status, TokensKept, TokensPayload } from "../../contract.gen";
 import { clamp } from "../../shared/keys";
+import type { Shown } from "../../shared/links";
 
 /** What the kernel said about the row that is being fetched. */
 export type Fetch = { row: number; message: string };
 
-export interface State {
+/** `heads`, `layer`, `feature` and `prompt` are what other views select: kept as they are. */
+export interface State extends Shown {
 	payload: TokensPayload | null;
 	status: Status;
-	/** What other views select; this one keeps it as it is. */
-	heads: Selection["heads"];
-	tokens: readonly number[];
-	revision: number;
-	/** Local changes of the selection made, and how many Python has answered. */
+	links: Links;
+	/** How many changes of the selection were made in this view. */
 	edits: number;
-	answered: number;
-	incoming: Selection | null;
 	/** Where a range begins, and where the keyboard is. */
 	anchor: number;
 	cursor: number;
@@ -31,8 +28,9 @@ export interface State {
 export type Action =
 	| { type: "payload"; payload: TokensPayload | null }
 	| { type: "status"; status: Status }
-	| { type: "selection"; selection: Selection }
-	| { type: "answered"; edit: number; offline: boolean }
+	| { type: "links"; links: Links }
+	| { type: "selection"; selection: Shown }
+	| { type: "told"; offline: boolean }
 	| { type: "kept"; kept: TokensKept }
 	| { type: "press"; position: number; extend?: boolean; add?: boolean }
 	| { type: "move"; to: number; extend: boolean }
@@ -48,12 +46,9 @@ const NOT_RUN: Status = { kind: "empty", message: "", run: 0, can_rerun: false, 
 export const initial: State = {
 	payload: null,
 	status: NOT_RUN,
-	heads: [],
-	tokens: [],
-	revision: -1,
+	links: { group: "", warning: "" },
+	...{ heads: [], tokens: [], layer: null, feature: null, prompt: null, lost: [] },
 	edits: 0,
-	answered: 0,
-	incoming: null,
 	anchor: 0,
 	cursor: 0,
 	hover: null,
@@ -103,11 +98,15 @@ export function activePosition(state: State): number | null {
 	return state.hover ?? last ?? null;
 }
 
-const range = (from: number, to: number): number[] =>
-	Array.from({ length: Math.abs(to - from) + 1 }, (_, i) => Math.min(from, to) + i);
+/** From where it began: the last one is where the person is. */
+function range(from: number, to: number): number[] {
+	const step = to < from ? -1 : 1;
+	return Array.from({ length: Math.abs(to - from) + 1 }, (_, i) => from + i * step);
+}
 
 function withTokens(state: State, tokens: readonly number[]): State {
-	return { ...state, tokens, edits: state.edits + 1 };
+	if (String(tokens) === String(state.tokens)) return state;
+	return { ...state, tokens, lost: [], edits: state.edits + 1 };
 }
 
 function onPress(state: State, position: number, extend = false, add = false): State {
@@ -136,18 +135,10 @@ function onPayload(state: State, payload: TokensPayload | null): State {
 	return { ...state, payload, cursor, anchor, hover: null, fetch: null };
 }
 
-function onSelection(state: State, selection: Selection): State {
-	if (selection.revision <= state.revision) return state;
-	if (state.answered < state.edits) return { ...state, incoming: selection };
-	const { heads, tokens, revision } = selection;
-	const last = tokens.at(-1) ?? state.cursor;
-	const moved = { cursor: last, anchor: tokens[0] ?? state.anchor };
-	return { ...state, ...moved, heads, tokens, revision, incoming: null };
-}
-
-function onAnswered(state: State, edit: number, offline: boolean): State {
-	const next = { ...state, answered: Math.max(state.answered, edit), offline };
-	return next.incoming ? onSelection({ ...next, incoming: null }, next.incoming) : next;
+function onSelection(state: State, { tokens, ...others }: Shown): State {
+	const { heads, layer, feature, prompt, lost } = others;
+	const moved = { cursor: tokens.at(-1) ?? state.cursor, anchor: tokens[0] ?? state.anchor };
+	return { ...state, ...moved, tokens, heads, layer, feature, prompt, lost };
 }
 
 function onEscape(state: State): State {
@@ -165,8 +156,10 @@ export function reduce(state: State, action: Action): State {
 			return { ...state, status: action.status };
 		case "selection":
 			return onSelection(state, action.selection);
-		case "answered":
-			return onAnswered(state, action.edit, action.offline);
+		case "links":
+			return { ...state, links: action.links };
+		case "told":
+			return action.offline === state.offline ? state : { ...state, offline: action.offline };
 		case "kept": {
 			const { row, panel_open, table_open, by_value, most } = action.kept;
 			const open = { panelOpen: panel_open, tableOpen: table_open, byValue: by_value };

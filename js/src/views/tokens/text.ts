@@ -1,8 +1,7 @@
-import { h, memo, set } from "../../shared/dom";
-import { arrow, taken } from "../../shared/keys";
+import { h, memo } from "../../shared/dom";
 import type { Life } from "../../shared/life";
 import { colour, css, textOn } from "../../shared/ramp";
-import { tokenNode, tokenText } from "../../shared/tokens";
+import { tokenNode } from "../../shared/tokens";
 import { beyond, type Dispatch, number, type Scene, share } from "./scene";
 import { rowCount, rowName } from "./state";
 
@@ -28,30 +27,33 @@ export function stackedRows({ payload, rows }: Scene): number[] {
 
 /** The running text, once or once a row; each token a chip in its value's colour. */
 export function makeText(life: Life, dispatch: Dispatch) {
-	const node = h("div", { class: "iw-text", tabindex: 0, role: "application" });
+	const node = h("div", { class: "iw-tx", tabindex: 0, role: "application" });
 	const onTokens = memo();
 	const onCursor = memo();
 	let lines: { row: number | null; chips: Chip[]; painted: readonly unknown[] }[] = [];
-	const marked: { state: Scene["state"] | null } = { state: null };
-	listen(life, node, dispatch, () => (lines[0]?.chips ?? []).map((chip) => chip.node), marked);
+	let marked: Scene["state"] | null = null;
+	listen(life, node, dispatch);
 
 	function build(scene: Scene, stacked: readonly number[]): void {
 		const numbered = scene.payload.tokens.length <= NUMBERED_TOKENS;
 		const rows = stacked.length ? stacked : [null];
 		lines = rows.map((row) => ({ row, chips: makeChips(scene, numbered), painted: [] }));
 		const blocks = lines.map(({ row, chips }) => {
-			const line = h("div", { class: "iw-run", "data-row": row }, ...withBreaks(scene, chips));
+			const line = h("div", { class: "iw-tx-run", "data-row": row }, ...withBreaks(scene, chips));
 			if (row === null) return line;
 			return h("div", {}, h("div", { class: "iw-h" }, rowName(scene.payload, row)), line);
 		});
 		node.replaceChildren(...blocks);
-		node.classList.toggle("iw-numbered", numbered);
-		node.classList.toggle("iw-scroll", scene.payload.tokens.length > SCROLL_TOKENS);
-		marked.state = null;
+		node.classList.toggle("iw-tx-numbered", numbered);
+		node.classList.toggle("iw-tx-stacked", stacked.length > 0);
+		node.classList.toggle("iw-tx-scroll", scene.payload.tokens.length > SCROLL_TOKENS);
+		marked = null;
 	}
 
 	return {
 		node,
+		/** The chips of the first line that is drawn. */
+		chips: (): readonly HTMLElement[] => (lines[0]?.chips ?? []).map((chip) => chip.node),
 		draw(scene: Scene) {
 			const { payload, state } = scene;
 			const stacked = stackedRows(scene);
@@ -63,10 +65,9 @@ export function makeText(life: Life, dispatch: Dispatch) {
 				line.painted = deps;
 				for (const [i, chip] of line.chips.entries()) paint(chip, scene, i, values?.[i]);
 			}
-			for (const { chips } of lines) mark(chips, marked.state, state);
-			marked.state = state;
-			onCursor([payload, state.cursor, state.tokens, scene.values], () => {
-				set(node, { "aria-label": label(scene) });
+			for (const { chips } of lines) mark(chips, marked, state);
+			marked = state;
+			onCursor([payload, state.cursor, state.tokens], () => {
 				const chip = lines[0]?.chips[state.cursor]?.node;
 				if (chip && payload.tokens.length > SCROLL_TOKENS) reveal(node, chip);
 			});
@@ -77,8 +78,8 @@ export function makeText(life: Life, dispatch: Dispatch) {
 function makeChips({ payload }: Scene, numbered: boolean): Chip[] {
 	return payload.tokens.map((token, i) => {
 		const value = numbered ? h("small") : null;
-		const text = h("span", { class: "iw-word" }, tokenNode(token, 40, true));
-		return { node: h("span", { class: "iw-chip", "data-pos": i }, text, value), value };
+		const text = h("span", { class: "iw-tx-word" }, tokenNode(token, 40, true));
+		return { node: h("span", { class: "iw-tx-chip", "data-pos": i }, text, value), value };
 	});
 }
 
@@ -87,7 +88,7 @@ function withBreaks({ payload }: Scene, chips: readonly Chip[]): Node[] {
 	const turns = new Map(payload.turns.map(({ role, start }) => [start, role]));
 	return chips.flatMap(({ node }, i) => {
 		const role = turns.get(i);
-		const before = role === undefined ? [] : [h("span", { class: "iw-turn" }, role)];
+		const before = role === undefined ? [] : [h("span", { class: "iw-tx-turn" }, role)];
 		const after = payload.tokens[i]?.text.endsWith("\n") ? [h("br")] : [];
 		return [...before, node, ...after];
 	});
@@ -103,10 +104,10 @@ function paint({ node, value }: Chip, scene: Scene, position: number, number_?: 
 	word.style.cssText = finite ? `background:${css(rgb)};color:${textOn(rgb)}` : "";
 	const minus = finite && at < -NEGATIVE_LEAST;
 	word.className = [
-		"iw-word",
+		"iw-tx-word",
 		!absent && !finite && "iw-hatch",
-		minus && "iw-minus",
-		finite && beyond(scene.payload, number_) && "iw-over",
+		minus && "iw-tx-minus",
+		finite && beyond(scene.payload, number_) && "iw-tx-over",
 	]
 		.filter(Boolean)
 		.join(" ");
@@ -126,19 +127,9 @@ function mark(chips: readonly Chip[], before: Scene["state"] | null, now: Scene[
 		for (const i of to) chips[i]?.node.classList.add(name);
 	};
 	const one = (position: number | null | undefined) => (position == null ? [] : [position]);
-	move("iw-chosen", before?.tokens ?? [], now.tokens);
-	if (before?.hover !== now.hover) move("iw-hovered", one(before?.hover), one(now.hover));
-	if (before?.cursor !== now.cursor) move("iw-cursor", one(before?.cursor), [now.cursor]);
-}
-
-function label({ payload, state, values, absent }: Scene): string {
-	const token = payload.tokens[state.cursor];
-	const value = values?.[state.cursor];
-	const said =
-		absent.has(state.cursor) || value === undefined ? "no value" : number(payload, value, 3);
-	const chosen = state.tokens.length ? `, ${state.tokens.length} selected` : "";
-	const here = token ? `${state.cursor} ${tokenText(token)}, ${said} ${payload.unit}` : "";
-	return `text of ${payload.tokens.length} tokens${chosen}; position ${here}`;
+	move("iw-tx-chosen", before?.tokens ?? [], now.tokens);
+	if (before?.hover !== now.hover) move("iw-tx-hovered", one(before?.hover), one(now.hover));
+	if (before?.cursor !== now.cursor) move("iw-tx-cursor", one(before?.cursor), [now.cursor]);
 }
 
 /** `scrollIntoView` would scroll the page as well. */
@@ -149,13 +140,7 @@ function reveal(node: HTMLElement, chip: HTMLElement): void {
 	}
 }
 
-function listen(
-	life: Life,
-	node: HTMLElement,
-	dispatch: Dispatch,
-	chips: () => readonly HTMLElement[],
-	drawn: { state: Scene["state"] | null },
-): void {
+function listen(life: Life, node: HTMLElement, dispatch: Dispatch): void {
 	let from: number | null = null;
 	const position = (event: Event): number | null => {
 		const chip = event.target instanceof Element ? event.target.closest("[data-pos]") : null;
@@ -179,41 +164,4 @@ function listen(
 	life.on(document, "pointerup", () => {
 		from = null;
 	});
-	life.on(node, "keydown", (event) => {
-		const cursor = drawn.state?.cursor ?? 0;
-		if (event.key === "Enter" && event.target === node) dispatch({ type: "take" });
-		else {
-			const to = target(event, cursor, chips());
-			if (to === null) return;
-			dispatch({ type: "move", to, extend: event.shiftKey });
-		}
-		taken(event);
-	});
-}
-
-/** The token that a key goes to; up and down keep to the column, as in a text. */
-function target(
-	event: KeyboardEvent,
-	cursor: number,
-	chips: readonly HTMLElement[],
-): number | null {
-	const step = arrow(event);
-	if (!step) return event.key === "Home" ? 0 : event.key === "End" ? chips.length - 1 : null;
-	const [rows, columns] = step;
-	if (columns) return cursor + columns;
-	const here = chips[cursor];
-	if (!here) return null;
-	const { offsetTop: top, offsetLeft: left } = here;
-	let best = cursor;
-	let line: number | null = null;
-	for (let i = cursor + rows; i >= 0 && i < chips.length; i += rows) {
-		const chip = chips[i];
-		if (!chip || chip.offsetTop === top) continue;
-		line ??= chip.offsetTop;
-		if (chip.offsetTop !== line) break;
-		const nearer =
-			Math.abs(chip.offsetLeft - left) < Math.abs((chips[best]?.offsetLeft ?? 0) - left);
-		if (best === cursor || nearer) best = i;
-	}
-	return best === cursor ? cursor + rows : best;
 }

@@ -1,60 +1,75 @@
-import { type Acts, makeChrome, stampLine } from "../../shared/chrome";
-import { h, memo, word } from "../../shared/dom";
+import type { Links, TokensKept } from "../../contract.gen";
+import { type Chrome, makeChrome, stampLine } from "../../shared/chrome";
+import { div, h, memo } from "../../shared/dom";
 import { plural } from "../../shared/format";
 import type { Life } from "../../shared/life";
 import { colour, css } from "../../shared/ramp";
-import { watchTheme } from "../../shared/theme";
-import { makePickers } from "./pickers";
-import { makeReadout } from "./readout";
+import type { Answer, Rpc } from "../../shared/rpc";
+import { currentTheme } from "../../shared/theme";
 import type { Rows } from "./rows";
-import { beyond, type Dispatch, number, type Scene } from "./scene";
+import { type Dispatch, number, type Scene } from "./scene";
 import { chosenRow, rowCount, rowName, type State } from "./state";
-import { asTsv, makeTable } from "./table";
 import { makeText, stackedRows } from "./text";
 
-const NO_STATUS_LINE = "no kernel: saved numbers; other texts and new runs need Run";
+/** What the view works on. */
+export interface Base {
+	root: HTMLElement;
+	life: Life;
+	rpc: Rpc;
+	rows: Rows;
+	dispatch: Dispatch;
+	state(): State;
+	/** Asks Python; a failure is said in the view, too. */
+	ask(kind: string, fields?: Record<string, unknown>): Promise<Answer>;
+	/** Joins another group of the page. */
+	setLinks(links: Links): void;
+	keep(kept: TokensKept): void;
+}
 
-export function makeView(
-	root: HTMLElement,
-	life: Life,
-	rows: Rows,
-	dispatch: Dispatch,
-	acts: Pick<Acts, "rerun" | "prompt">,
-) {
-	const chrome = makeChrome(root, life, {
-		...acts,
-		panel: () => dispatch({ type: "toggle", what: "panelOpen" }),
-	});
-	const pickers = makePickers(life, dispatch);
+/** What the second part of the view's code works on. */
+export interface Core extends Base {
+	chrome: Chrome;
+	text: ReturnType<typeof makeText>;
+	pickers: HTMLElement;
+	readout: HTMLElement;
+	table: HTMLElement;
+	redraw(): void;
+}
+
+/** The second part of the view's code. */
+export interface Tools {
+	/** What follows from a new state outside of the page. */
+	changed(state: State): void;
+	draw(state: State, scene: Scene | null): void;
+}
+
+const READOUT_PIXELS = 72;
+const GUESS_PIXELS = 20;
+
+export function makeView(base: Base, onMore: () => void) {
+	const { root, life, rows, dispatch, state: now } = base;
+	let tools: Tools | null = null;
+	const chrome = makeChrome(root, life, onMore);
 	const text = makeText(life, dispatch);
-	const readout = makeReadout();
-	const table = makeTable(life, dispatch);
-	const ramp = h("div", { class: "iw-scale" });
+	const pickers = div("tx-pickers");
+	const readout = div("tx-read");
+	const table = h("div");
+	const ramp = div("tx-scale");
 	const onScale = memo();
 	const onPayload = memo();
 	let absent: ReadonlySet<number> = new Set();
-	const top = h("div", { class: "iw-over-text" }, pickers.node, ramp);
-	chrome.figure.append(top, h("div", { class: "iw-cols" }, text.node, readout.node), table.node);
-	let last: { state: State; scene: Scene | null } | null = null;
-
-	fillPanel(chrome.panel, life, dispatch, () => last?.scene ?? null);
-	watchTheme(root, life, () => {
-		if (last) draw(last.state);
-	});
-	life.on(root, "keydown", (event) => {
-		if (event.ctrlKey || event.metaKey || event.altKey) return;
-		if (event.target instanceof HTMLSelectElement) return;
-		if (event.key.toLowerCase() === "t") dispatch({ type: "toggle", what: "tableOpen" });
-		else if (event.key === "Escape") dispatch({ type: "escape" });
-		else return;
-		event.stopPropagation();
-	});
+	const columns = div("tx-cols", text.node, readout);
+	chrome.figure.append(div("tx-top", pickers, ramp), columns, table);
+	root.dataset.theme = currentTheme(root);
+	const redraw = () => draw(now());
 
 	function sceneOf(state: State): Scene | null {
 		const { payload } = state;
 		if (!payload) return null;
 		onPayload([payload], () => {
 			absent = new Set(payload.absent);
+			// before its words come, so that nothing moves when they do
+			readout.style.minHeight = `${READOUT_PIXELS + GUESS_PIXELS * (payload.expected?.k ?? 0)}px`;
 		});
 		const row = chosenRow(state);
 		const theme = root.dataset.theme === "dark" ? "dark" : "light";
@@ -63,25 +78,41 @@ export function makeView(
 
 	function draw(state: State): void {
 		const scene = sceneOf(state);
-		last = { state, scene };
+		const { payload, status, panelOpen, links, lost, offline } = state;
 		if (scene) {
-			const { payload, theme } = scene;
-			pickers.draw(scene, stackedRows(scene).length > 0);
-			onScale([payload, theme], () => ramp.replaceChildren(...scaleOf(scene)));
+			onScale([scene.payload, scene.theme], () => ramp.replaceChildren(scaleOf(scene)));
 			text.draw(scene);
-			readout.draw(scene);
-			table.draw(scene);
 		}
-		chrome.update(factsOf(state, scene));
-		root.dataset.run = String(state.payload?.run ?? "");
-		root.dataset.t = String(state.payload?.tokens.length ?? "");
-		root.dataset.painted = "1";
+		const gone = lost.map(({ text, position }) => `‹${text.trim()}› at ${position}`).join(", ");
+		chrome.update({
+			title: payload?.title ?? "Tokens",
+			sub: scene ? subtitle(scene) : "",
+			notes: [links.warning, gone && `selected token ${gone} is not in this text`].filter(Boolean),
+			...{ status, drawn: scene !== null, panelOpen },
+			stamp: payload
+				? stampLine(payload.stamp, payload.run, offline && "no kernel: saved numbers")
+				: "",
+		});
+		tools?.draw(state, scene);
+		Object.assign(root.dataset, {
+			...{ run: payload?.run ?? "", t: payload?.tokens.length ?? "", painted: 1 },
+		});
 	}
-	return { draw };
+
+	return {
+		draw,
+		changed: (state: State) => tools?.changed(state),
+		/** Makes the view whole when the rest of its code has come. */
+		use(make: (core: Core) => Tools) {
+			tools = make({ ...base, chrome, text, pickers, readout, table, redraw });
+			tools.changed(now());
+			redraw();
+		},
+	};
 }
 
-/** The ramp with its ends, and with its zero where that is not one of them. */
-function scaleOf({ payload, theme }: Scene): Node[] {
+/** The ramp with its ends; what has both signs has its zero in the middle. */
+function scaleOf({ payload, theme }: Scene): Node {
 	const [low, high] = payload.scale;
 	const both = payload.signed && low < 0;
 	const stops = (both ? [-6, -4, -2, 0, 2, 4, 6] : [0, 1, 2, 3, 4, 5, 6]).map((sixths) =>
@@ -89,74 +120,18 @@ function scaleOf({ payload, theme }: Scene): Node[] {
 	);
 	const bar = h("i", { class: "iw-ramp", style: `background:linear-gradient(90deg,${stops})` });
 	const what = payload.unit || payload.title.toLowerCase();
-	return [
-		h("span", { class: "iw-leg" }, number(payload, low), bar, number(payload, high), ` ${what}`),
-	];
-}
-
-function factsOf(state: State, scene: Scene | null) {
-	const { payload, status, panelOpen } = state;
-	const stamp = payload?.stamp;
-	return {
-		title: payload?.title ?? "Tokens",
-		sub: scene ? subtitle(scene) : "",
-		intervened: stamp?.intervened || null,
-		status,
-		drawn: scene !== null,
-		panelOpen,
-		prompt: { index: payload?.prompt_index ?? 0, count: payload?.prompt_count ?? 0 },
-		caption: scene ? captionOf(scene) : [],
-		stamp: stamp ? stampLine(stamp, payload.run, state.offline ? NO_STATUS_LINE : null) : "",
-	};
+	return h(
+		"span",
+		{ class: "iw-leg" },
+		number(payload, low),
+		bar,
+		`${number(payload, high)} ${what}`,
+	);
 }
 
 function subtitle(scene: Scene): string {
 	const { payload, row } = scene;
-	const count = rowCount(payload);
-	const of = count > 1 && !stackedRows(scene).length ? rowName(payload, row) : "";
+	const named = rowCount(payload) > 1 && !stackedRows(scene).length;
 	const size = plural(payload.tokens.length, "token");
-	return [payload.prompt_label, of, size].filter(Boolean).join(" · ");
-}
-
-/** Facts only: what a mark means, what is missing. */
-function captionOf({ payload, state, values, absent, row }: Scene): (string | Node)[] {
-	const facts: string[] = [];
-	const some = (test: (value: number) => boolean) =>
-		values?.some((v, i) => !absent.has(i) && test(v));
-	if (payload.absent.length) facts.push("Bare tokens have no value.");
-	if (payload.signed && some((value) => value < 0)) facts.push("Dashed below: negative.");
-	if (some((value) => beyond(payload, value))) facts.push("A clipped corner: beyond the scale.");
-	const bad = payload.nonfinite[row] ?? 0;
-	if (bad) facts.push(`${plural(bad, "value")} ${bad === 1 ? "is" : "are"} not finite (hatched).`);
-	if (payload.tokens.some((token) => token.generated))
-		facts.push("Underlined tokens were generated.");
-	const count = state.tokens.length;
-	const chosen = count ? [" ", h("b", {}, `${plural(count, "token")} selected.`)] : [];
-	return [`Each token is coloured by its value. ${facts.join(" ")}`.trim(), ...chosen];
-}
-
-function fillPanel(
-	panel: HTMLElement,
-	life: Life,
-	dispatch: Dispatch,
-	scene: () => Scene | null,
-): void {
-	const copy = word("copy values");
-	const table = word("table", { title: "the row as a table (T)" });
-	panel.append(table, copy);
-	life.on(table, "click", () => dispatch({ type: "toggle", what: "tableOpen" }));
-	life.on(copy, "click", () => {
-		const now = scene();
-		const text = now && asTsv(now);
-		const say = (words: string) => {
-			copy.textContent = words;
-			life.after(2_000, () => {
-				copy.textContent = "copy values";
-			});
-		};
-		if (text === null) return say("not loaded yet");
-		const failed = () => say("the browser does not allow copying here");
-		if (!navigator.clipboard) return failed();
-		navigator.clipboard.writeText(text).then(() => say("copied"), failed);
-	});
+	return [payload.prompt_label, named && rowName(payload, row), size].filter(Boolean).join(" · ");
 }

@@ -1,28 +1,24 @@
-import type { TokenInfo } from "../../contract.gen";
-import { h, memo } from "../../shared/dom";
-import { integer, percent, weight } from "../../shared/format";
-import { tokenNode } from "../../shared/tokens";
-import { number, type Scene } from "./scene";
-import { activePosition, rowCount, rowName } from "./state";
+import type { TokenInfo } from "../../../contract.gen";
+import { h, memo } from "../../../shared/dom";
+import { integer, percent, weight } from "../../../shared/format";
+import { tokenNode } from "../../../shared/tokens";
+import { number, type Scene } from "../scene";
+import { activePosition, rowCount, rowName } from "../state";
+import type { Core } from "../view";
 
 /** More rows than this are read one at a time. */
 const MOST_ROWS = 12;
 
 /** What is at one position: its value, and what the model expected there. */
-export function makeReadout() {
-	const node = h("div", { class: "iw-read" });
+export function makeReadout({ readout }: Core): (scene: Scene) => void {
 	const onPosition = memo();
-	return {
-		node,
-		draw(scene: Scene) {
-			const { state, payload, values, row } = scene;
-			const active = activePosition(state);
-			const position = active ?? largest(scene);
-			node.style.minHeight = `${72 + 20 * (payload.expected?.k ?? 0)}px`;
-			onPosition([payload, values, row, position, active === null, state.fetch], () =>
-				node.replaceChildren(...describe(scene, position, active === null)),
-			);
-		},
+	return (scene) => {
+		const { state, payload, values, row } = scene;
+		const active = activePosition(state);
+		const position = active ?? largest(scene);
+		onPosition([payload, values, row, position, active === null, state.fetch], () =>
+			readout.replaceChildren(...describe(scene, position, active === null)),
+		);
 	};
 }
 
@@ -44,7 +40,7 @@ function describe(scene: Scene, position: number, own: boolean): Node[] {
 	const value = values[position] ?? Number.NaN;
 	const shown = absent.has(position) ? "no value" : number(payload, value, 3);
 	const unit = absent.has(position) ? "" : ` ${payload.unit}`;
-	const line = h("div", { class: "iw-what" }, tokenNode(token, 24), h("b", {}, shown), unit);
+	const line = h("div", { class: "iw-tx-what" }, tokenNode(token, 24), h("b", {}, shown), unit);
 	const where = [
 		`position ${position}`,
 		own && "the largest value",
@@ -65,9 +61,9 @@ function ranked({ payload, rows }: Scene, position: number): Node[] {
 	const lines = guesses.map(({ word, probability }, i) => {
 		const token: TokenInfo = { text: word, special: false, generated: false };
 		const bar = h("i", { style: `width:${(100 * probability) / most}%` });
-		const attrs = { class: i === rank ? "iw-guess iw-b" : "iw-guess" };
+		const attrs = { class: i === rank ? "iw-tx-guess iw-b" : "iw-tx-guess" };
 		const name = h("span", {}, i === rank ? "▸" : "", tokenNode(token, 16));
-		return h("div", attrs, name, h("span", { class: "iw-track" }, bar), chance(probability));
+		return h("div", attrs, name, h("span", { class: "iw-tx-track" }, bar), chance(probability));
 	});
 	return [h("div", { class: "iw-leg-what" }, said), ...lines];
 }
@@ -81,7 +77,7 @@ function otherRows({ payload, rows, row }: Scene, position: number): Node[] {
 	return Array.from({ length: count }, (_, other) => {
 		const value = rows.get(other)?.[position];
 		const shown = value === undefined ? "" : number(payload, value, 3);
-		const attrs = { class: other === row ? "iw-other iw-b" : "iw-other" };
+		const attrs = { class: other === row ? "iw-tx-other iw-b" : "iw-tx-other" };
 		return h("div", attrs, h("span", {}, rowName(payload, other)), h("span", {}, shown));
 	});
 }

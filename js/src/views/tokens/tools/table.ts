@@ -1,27 +1,24 @@
-import { h, memo, word } from "../../shared/dom";
-import { integer, percent } from "../../shared/format";
-import type { Life } from "../../shared/life";
-import { spelled, tokenNode } from "../../shared/tokens";
-import { type Dispatch, number, type Scene } from "./scene";
-import { rowName } from "./state";
+import { h, memo, word } from "../../../shared/dom";
+import { integer, percent } from "../../../shared/format";
+import { spelled, tokenNode } from "../../../shared/tokens";
+import { number, type Scene } from "../scene";
+import { rowName } from "../state";
+import type { Core } from "../view";
 
 /** The row in numbers; by value, perhaps its ends alone. */
-export function makeTable(life: Life, dispatch: Dispatch) {
-	const node = h("div", { class: "iw-table" });
+export function makeTable({ table: node, life, dispatch }: Core): (scene: Scene) => void {
 	const onRow = memo();
+	node.className = "iw-tx-table";
 	life.on(node, "click", ({ target }) => {
 		if (target instanceof HTMLButtonElement) dispatch({ type: "toggle", what: "byValue" });
 	});
-	return {
-		node,
-		draw(scene: Scene) {
-			const { state, payload, values } = scene;
-			node.hidden = !state.tableOpen;
-			if (!state.tableOpen) return;
-			onRow([payload, values, state.byValue, state.most], () =>
-				node.replaceChildren(...table(scene)),
-			);
-		},
+	return (scene) => {
+		const { state, payload, values } = scene;
+		node.hidden = !state.tableOpen;
+		if (!state.tableOpen) return;
+		onRow([payload, values, state.byValue, state.most], () =>
+			node.replaceChildren(...table(scene)),
+		);
 	};
 }
 
@@ -38,7 +35,11 @@ function table(scene: Scene): Node[] {
 	);
 	return [
 		h("div", { class: "iw-h" }, h("b", {}, title), order),
-		h("div", { class: "iw-rows" }, h("table", {}, h("thead", {}, head), h("tbody", {}, ...body))),
+		h(
+			"div",
+			{ class: "iw-tx-rows" },
+			h("table", {}, h("thead", {}, head), h("tbody", {}, ...body)),
+		),
 	];
 }
 
