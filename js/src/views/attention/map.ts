@@ -57,8 +57,8 @@ export function makeMap(life: Life, acts: Acts) {
 	let drawn: Drawn | null = null;
 
 	life.on(box, "pointermove", (event) => {
-		const at = drawn && !event.buttons && spotAt(drawn, canvas, event);
-		acts.set({ hover: at && at.onPair ? [at.query, at.key] : NO_HOVER });
+		const at = drawn && !event.buttons ? spotAt(drawn, canvas, event) : null;
+		acts.set({ hover: at?.onPair ? [at.query, at.key] : NO_HOVER });
 	});
 	life.on(box, "pointerleave", () => acts.set({ hover: NO_HOVER }));
 	life.on(box, "click", (event) => {

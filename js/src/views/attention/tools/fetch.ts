@@ -1,6 +1,7 @@
-import type { AttentionPayload, HeadDetail } from "../../../contract.gen";
+import type { AttentionPayload, Bytes, HeadDetail } from "../../../contract.gen";
 import { clamp } from "../../../shared/keys";
 import { isRecord } from "../../../shared/rpc";
+import { bytesOf } from "../../../shared/tensor";
 import type { Heads } from "../heads";
 import { MULTIPLES_MOST } from "../layout";
 import { headName } from "../scene";
@@ -26,7 +27,12 @@ export function makeFetch({ life, rpc, heads, acts, state }: Core): (state: Stat
 		const waiting = () => say({ phase: "waiting", message: "waiting for the kernel" });
 		const cancel = life.after(WAITING_MS, waiting);
 		const fields = { run: payload.run, layer: head[0], head: head[1] };
-		const answer = await rpc.request("head", fields);
+		const parts: Uint8Array<ArrayBuffer>[] = [];
+		let answer = await rpc.request("head", fields);
+		while (answer.ok && takePart(parts, answer.buffers[0]) < Number(answer.body.total ?? 0)) {
+			if (life.signal.aborted || state().payload !== payload) return;
+			answer = await rpc.request("head", { ...fields, offset: lengthOf(parts) });
+		}
 		cancel();
 		if (life.signal.aborted || state().payload !== payload) return;
 		if (!answer.ok) {
@@ -35,7 +41,7 @@ export function makeFetch({ life, rpc, heads, acts, state }: Core): (state: Stat
 			if (answer.code !== "stale-run") say({ phase: "absent", message }, offline);
 			return;
 		}
-		const detail = detailOf(answer.body.detail, answer.buffers[0], payload);
+		const detail = detailOf(answer.body.detail, await new Blob(parts).arrayBuffer(), payload);
 		if (detail) life.guard(() => heads.add(detail))();
 		const known = heads.full(head) !== null;
 		say(known ? null : { phase: "absent", message: "the answer is of another run" }, false);
@@ -48,6 +54,16 @@ export function makeFetch({ life, rpc, heads, acts, state }: Core): (state: Stat
 				void fetchHead(now.payload, head);
 		forget(heads, wanted);
 	};
+}
+
+const lengthOf = (parts: readonly Uint8Array[]): number =>
+	parts.reduce((sum, part) => sum + part.length, 0);
+
+/** A long head comes in parts; an empty one, which would never end, counts as the last. */
+function takePart(parts: Uint8Array<ArrayBuffer>[], data: Bytes | undefined): number {
+	const part = data ? bytesOf(data).slice() : new Uint8Array();
+	parts.push(part);
+	return part.length ? lengthOf(parts) : Number.POSITIVE_INFINITY;
 }
 
 /** The answer with its numbers, which travel beside it; null where it is of another run. */
