@@ -90,6 +90,8 @@ class View(LinkedWidget):
     }
     #: The name of the view's bundle.
     bundle: ClassVar[str] = ""
+    #: What a page of this view holds, by ``embed``; empty: heads, as of AttentionView.
+    held_in_words: ClassVar[dict[str, str]] = {}
 
     view_id = traitlets.Unicode(read_only=True).tag(sync=True)
     """Stable id; static copies of this view in a page carry it. Written by Python."""
