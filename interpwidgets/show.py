@@ -55,6 +55,7 @@ def show(result: Result, *, key: str | None = None) -> View:
         view = kind()
     PLACES.settle(place, view)
     view.detach()
+    view.recipe = None
     view.show((result,))
     return view
 

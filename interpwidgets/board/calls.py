@@ -17,6 +17,7 @@ def attention(
     layers: Sequence[int] | None = None,
     heads: Sequence[int] | None = None,
     prepend_bos: bool | None = None,
+    scores: bool = False,
     max_bytes: int = MAX_BYTES,
     key: str | None = None,
 ) -> View:
@@ -29,6 +30,7 @@ def attention(
         heads: Heads to keep of each; all by default.
         prepend_bos: Whether the prompt begins with the beginning-of-sequence token; by
             default as the tokenizer or the chat template does.
+        scores: Keep what the softmax receives, too, as float16.
         max_bytes: Refuse to keep more than this.
         key: Name that ties this view to the one it replaces; its cell by default.
 
@@ -46,6 +48,8 @@ def attention(
         (4, 4)
     """
     board = Board(model)
-    view = board.attention(layers=layers, heads=heads, max_bytes=max_bytes, key=key)
+    view = board.attention(
+        layers=layers, heads=heads, scores=scores, max_bytes=max_bytes, key=key
+    )
     board.run(prompt, prepend_bos=prepend_bos)
     return view

@@ -30,6 +30,9 @@ class Read:
     reader: int = 0
     """Which of several readers of one run asked: two may keep different things of a site."""
 
+    optional: bool = False
+    """Whether a run may go on without it: then its failure leaves it out, and says nothing."""
+
     @property
     def key(self) -> ReadKey:
         """What its values are filed under."""
@@ -65,7 +68,7 @@ class Capture:
     """Forward passes that began."""
 
     intervened: dict[str, None] = field(default_factory=dict)
-    """Module paths where the user changed a value, in order."""
+    """Module paths where the user changed a value, and our own interventions in words."""
 
     adapter: str = ""
     """The model's LoRA adapter and how strong it was; empty for none."""
@@ -106,6 +109,11 @@ class Capture:
         if self.ids is None:
             return []
         return [int(token_id) for token_id in self.ids[prompt, self.span(prompt)]]
+
+    def add_note(self, words: str) -> None:
+        """Say one thing more in the provenance; nothing twice."""
+        if words not in self.note:
+            self.note = ". ".join(filter(None, [self.note, words]))
 
     def add_step(
         self,

@@ -6,19 +6,18 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from interpwidgets.axes import head_name
-from interpwidgets.errors import MessageError, SelectionError, StaleRunError
+from interpwidgets.errors import MessageError, StaleRunError
 from interpwidgets.results.attention import AttentionPattern
-from interpwidgets.selection import Selection
 from interpwidgets.widgets.attention_payload import (
     attention_payload,
     head_detail,
     saved_details,
 )
 from interpwidgets.widgets.attention_static import attention_html
-from interpwidgets.widgets.base import Answer, View
+from interpwidgets.widgets.base import View
 from interpwidgets.widgets.bundle import packed_module, read_bundle
-from interpwidgets.widgets.contract import HeadRequest, PromptRequest, SelectRequest
+from interpwidgets.widgets.contract import HeadRequest, PromptRequest
+from interpwidgets.widgets.linked import Answer
 from interpwidgets.widgets.static_form import Embed
 
 #: Bytes of the heads that a compact copy holds in full, beside the thumbnails.
@@ -34,7 +33,6 @@ class AttentionView(View):
     requests: ClassVar[dict[str, tuple[type, str]]] = {
         **View.requests,
         "head": (HeadRequest, "_answer_head"),
-        "select": (SelectRequest, "_answer_select"),
         "prompt": (PromptRequest, "_answer_prompt"),
     }
 
@@ -53,17 +51,23 @@ class AttentionView(View):
         Args:
             results: One per prompt of the run.
         """
-        self.results = results
-        self._prompt = min(self._prompt, len(results) - 1)
-        self._draw()
+        with self.hold_sync():
+            self.results = results
+            self._prompt = min(self._prompt, len(results) - 1)
+            self.refresh_selection()
+            self._draw()
+
+    def move_to_prompt(self, prompt: int) -> None:
+        """Show another prompt of the run, if there is one."""
+        if prompt != self._prompt and prompt < len(self.results):
+            self._prompt = prompt
+            self._draw()
 
     def _draw(self) -> None:
         result = self.result
         if result is None:
             return
-        kept = self.selection.kept_for(result.layers, result.heads, result.tokens.text)
         with self.hold_sync():
-            self.selection = kept
             self.payload = dict(attention_payload(result, [self.chosen_head(result)]))
             self._draw_status(result)
 
@@ -79,20 +83,24 @@ class AttentionView(View):
         else:
             self.set_status("live")
 
-    def complete_selection(self, selection: Selection) -> Selection:
-        """Fill in the tokens' text; refuse heads and positions that are not here."""
+    def has_head(self, layer: int, head: int) -> bool:
+        """Return whether the Result on screen holds that head."""
         result = self.result
-        if result is None:
-            if selection != Selection():
-                raise SelectionError("there is nothing to select before the first run.")
-            return selection
-        for layer, head in selection.heads:
-            if layer not in result.layers or head not in result.heads:
-                raise SelectionError(
-                    f"{head_name(layer, head)} is not in this view; layers "
-                    f"{list(result.layers)}, heads {list(result.heads)}."
-                )
-        return selection.with_text(result.tokens.text)
+        return result is not None and layer in result.layers and head in result.heads
+
+    def heads_in_words(self) -> str:
+        """Return which heads the Result on screen holds."""
+        result = self.result
+        return (
+            ""
+            if result is None
+            else f"layers {list(result.layers)}, heads {list(result.heads)}"
+        )
+
+    def token_text(self, prompt: int | None = None) -> tuple[str, ...] | None:
+        """Return the text of each position on screen, or of another prompt of the run."""
+        result = self.result if prompt is None else self.results[prompt]
+        return None if result is None else tuple(result.tokens.text)
 
     def chosen_head(self, result: AttentionPattern) -> tuple[int, int]:
         """Return the head drawn large: the last one selected, else the first held."""
@@ -155,14 +163,8 @@ class AttentionView(View):
             raise StaleRunError(f"run {run} is not on screen any more.")
         return result
 
-    def _answer_select(self, request: dict[str, Any]) -> Answer:
-        heads = [(layer, head) for layer, head in request["heads"]]
-        self.selection = Selection(heads, request["tokens"])
-        return {"revision": self.selection_revision}, []
-
     def _answer_prompt(self, request: dict[str, Any]) -> Answer:
         if not 0 <= request["index"] < len(self.results):
             raise MessageError(f"there is no prompt {request['index']} in this run.")
-        self._prompt = request["index"]
-        self._draw()
+        self.group.change(self, **{**self.selection.parts(), "prompt": request["index"]})
         return {}, []

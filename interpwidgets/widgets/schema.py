@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 import typing
 from typing import Any, Literal, get_args, get_origin
 
@@ -39,6 +40,10 @@ def _fits(value: Any, hint: Any) -> bool:
     origin, args = get_origin(hint), get_args(hint)
     if origin is Literal:
         return value in args
+    if origin is types.UnionType:
+        return any(_fits(value, one) for one in args)
+    if hint is type(None):
+        return value is None
     if origin is list:
         return isinstance(value, list) and all(_fits(item, args[0]) for item in value)
     if origin is tuple:

@@ -12,6 +12,7 @@ from interpwidgets.errors import InterpWidgetsError, SelectionError
 from interpwidgets.results.attention import AttentionPattern
 from interpwidgets.selection import Selection
 from interpwidgets.widgets.attention import AttentionView
+from interpwidgets.widgets.bundle import read_bundle
 
 
 def random_result(n_layers: int = 2, n_heads: int = 3, n: int = 5) -> AttentionPattern:
@@ -37,6 +38,9 @@ def sent(view: AttentionView, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any
     return out
 
 
+NOTHING = {"heads": [], "tokens": [], "layer": None, "feature": None, "prompt": None}
+
+
 def ask(view: AttentionView, **content: Any) -> None:
     view._on_message(view, {"id": "7", **content}, [])
 
@@ -50,6 +54,20 @@ def test_a_head_comes_in_full(view: AttentionView, sent: list[Any]) -> None:
     assert np.array_equal(np.frombuffer(data, dtype=np.float16), expected)
 
 
+def test_the_rest_of_the_code_comes_when_it_is_asked_for(
+    view: AttentionView, sent: list[Any]
+) -> None:
+    ask(view, kind="part", name="tools")
+    content, (source,) = sent[0]
+    assert content == {"id": "7", "ok": True}
+    assert source.decode() == read_bundle("attention.tools.js")
+
+
+def test_a_part_that_there_is_not_is_refused(view: AttentionView, sent: list[Any]) -> None:
+    ask(view, kind="part", name="../../errors")
+    assert sent[0][0]["error"]["code"] == "BundleError"
+
+
 def test_a_head_of_an_old_run_is_answered_as_stale(
     view: AttentionView, sent: list[Any]
 ) -> None:
@@ -60,8 +78,8 @@ def test_a_head_of_an_old_run_is_answered_as_stale(
 def test_a_selection_from_the_browser_is_a_python_value(
     view: AttentionView, sent: list[Any]
 ) -> None:
-    ask(view, kind="select", heads=[[0, 1], [1, 2]], tokens=[4, 2])
-    assert view.selection == Selection([(0, 1), (1, 2)], [4, 2], ["t4", "t2"])
+    ask(view, kind="select", **NOTHING | {"heads": [[0, 1], [1, 2]], "tokens": [4, 2]})
+    assert view.selection == Selection([(0, 1), (1, 2)], [4, 2], token_text=["t4", "t2"])
     assert sent[0][0]["revision"] == view.selection_revision
 
 
@@ -97,10 +115,14 @@ BAD_REQUESTS: list[Any] = [
     {"kind": "head", "run": 0, "layer": 1, "head": 2, "more": 1},
     {"kind": "head", "run": 0, "layer": "1", "head": 2},
     {"kind": "head", "run": 0, "layer": True, "head": 2},
-    {"kind": "select", "heads": [[0]], "tokens": []},
-    {"kind": "select", "heads": [[0, 9]], "tokens": []},
-    {"kind": "select", "heads": "all", "tokens": []},
-    {"kind": "select", "heads": [], "tokens": [99]},
+    {"kind": "select", **NOTHING, "heads": [[0]], "tokens": []},
+    {"kind": "select", **NOTHING, "heads": [[0, 9]], "tokens": []},
+    {"kind": "select", **NOTHING, "heads": "all", "tokens": []},
+    {"kind": "select", **NOTHING, "heads": [], "tokens": [99]},
+    {"kind": "select", "heads": [], "tokens": []},
+    {"kind": "select", **NOTHING, "layer": "1"},
+    {"kind": "select", **NOTHING, "layer": -1},
+    {"kind": "select", **NOTHING, "prompt": 5},
     {"kind": "prompt", "index": 5},
     {"kind": "rerun"},
 ]

@@ -43,7 +43,8 @@ export function pool(matrix: Matrix, w: Window, block: number, causal: boolean):
 		for (let key = w.key, at = line, left = block; key < end; key++) {
 			const value = row[key] ?? 0;
 			const best = out[at] as number;
-			if (best === MASKED || Math.abs(value) > Math.abs(best) || value !== value) out[at] = value;
+			if (best === MASKED || Math.abs(value) > Math.abs(best) || Number.isNaN(value))
+				out[at] = value;
 			if (--left) continue;
 			left = block;
 			at++;

@@ -4,7 +4,7 @@ import { act } from "../../../shared/status";
 import type { Drawn } from "../map";
 import { headName, type Scene } from "../scene";
 import type { State } from "../state";
-import { scoreOf, scoreIn } from "./words";
+import { scoreIn, scoreOf } from "./words";
 
 type Content = (string | Node)[];
 

@@ -2,7 +2,7 @@ import { memo, set } from "../../../shared/dom";
 import { weight } from "../../../shared/format";
 import { headName, type Scene } from "../scene";
 import type { Core } from "../view";
-import { scoreOf, scoreIn } from "./words";
+import { scoreIn, scoreOf } from "./words";
 
 /** What the thumbnails say beside their picture. */
 export function makeHeadNames({ thumbs, root }: Core): (scene: Scene) => void {
