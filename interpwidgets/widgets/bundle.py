@@ -67,7 +67,9 @@ def read_part(widget: str, name: str) -> str:
     names = part_names(widget)
     if name not in names:
         held = ", ".join(map(repr, names)) or "none"
-        raise BundleError(f"the front end of {widget!r} has no part {name!r:.40}; it has {held}.")
+        raise BundleError(
+            f"the front end of {widget!r} has no part {name!r:.40}; it has {held}."
+        )
     return read_bundle(f"{widget}.{name}.js")
 
 

@@ -41,7 +41,7 @@ def test_every_part_of_a_view_is_found() -> None:
 
 @pytest.mark.parametrize("name", ["other", "../attention", "", "css"])
 def test_an_unknown_part_names_those_there_are(name: str) -> None:
-    with pytest.raises(BundleError, match="has no part .*; it has 'tools'"):
+    with pytest.raises(BundleError, match=r"has no part .*; it has 'tools'"):
         bundle.read_part("attention", name)
 
 
