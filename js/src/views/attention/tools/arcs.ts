@@ -51,7 +51,7 @@ export function makeArcs({ strip }: Core): (scene: Scene) => void {
 			if (spot && payload.tokens.length > SCROLL_TOKENS)
 				strip.node.scrollTop = spot.y - SCROLL_HEIGHT / 2;
 		});
-		onRow([payload, scene.view, scene.ink, width, wrapped, query, state.hover], () => {
+		onRow([payload, scene.view, scene.ink, width, wrapped, query, String(state.hover)], () => {
 			printValues(spots, scene, wrapped);
 			arcs.replaceChildren(...drawArcs(spots, scene, wrapped));
 			const token = payload.tokens[query];
