@@ -329,6 +329,17 @@ class View(LinkedWidget):
 
     # ------------------------------------------------------------------------- display
 
+    def close(self) -> None:
+        """Let go of this view in the kernel and in the page.
+
+        ipywidgets would leave the view's layout, a widget of its own, behind.
+        """
+        layout = self.layout
+        self.detach()
+        self.group.leave(self)
+        super().close()
+        layout.close()
+
     def _ipython_display_(self) -> None:
         display_view(self)
 

@@ -133,8 +133,9 @@ class LinkedWidget(anywidget.AnyWidget):
 
     def refresh_selection(self) -> None:
         """Show what of the group's selection the Result on screen has."""
-        self.receive(self.group.value, next_revision())
-        self.group.settle()
+        with self.group.lock:  # a click that comes meanwhile, in another thread, must win
+            self.receive(self.group.value, next_revision())
+            self.group.settle()
 
     def warn(self, warning: str) -> None:
         """Say what a person must know of the views that this one is linked with.

@@ -144,7 +144,8 @@ class LinkGroup:
         self.selection = LiveSelection(self)
         # Weak: a view that nobody holds must not stay alive by being linked.
         self._members: weakref.WeakValueDictionary[str, Member] = weakref.WeakValueDictionary()
-        self._lock = threading.RLock()
+        #: Held while the selection changes or is shown: clicks come in other threads.
+        self.lock = threading.RLock()
         self._quiet = 0
 
     def members(self) -> list[Member]:
@@ -153,7 +154,7 @@ class LinkGroup:
 
     def join(self, view: Member) -> None:
         """Link a view: it shows this group's selection from now on."""
-        with self._lock:
+        with self.lock:
             self._members[view.view_id] = view
             view.receive(self.value, next_revision())
             self.check_runs()
@@ -170,7 +171,7 @@ class LinkGroup:
 
     def leave(self, view: Member) -> None:
         """Let a view go; it keeps what it shows."""
-        with self._lock:
+        with self.lock:
             self._members.pop(view.view_id, None)
             view.warn("")
             self.check_runs()
@@ -187,7 +188,7 @@ class LinkGroup:
         Raises:
             SelectionError: No view of the group has it.
         """
-        with self._lock:
+        with self.lock:
             self._take(self._complete(selection))
             return self.revision
 
@@ -198,7 +199,7 @@ class LinkGroup:
             view: Where it was changed.
             parts: The parts of a selection as they are in that view.
         """
-        with self._lock:
+        with self.lock:
             held = view.holds(self.value).parts()
             new = {name: _checked(name, part) for name, part in parts.items()}
             changed = {name: part for name, part in new.items() if part != held[name]}
@@ -207,7 +208,7 @@ class LinkGroup:
 
     def settle(self) -> None:
         """Forget what no view of the group has any more, after a run."""
-        with self._lock:
+        with self.lock:
             held = [member.holds(self.value) for member in self.members()]
             tokens = [pos for pos in self.value.tokens if any(pos in of.tokens for of in held)]
             heads = [head for head in self.value.heads if any(head in of.heads for of in held)]
