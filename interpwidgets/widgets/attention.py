@@ -220,8 +220,8 @@ class AttentionView(View):
 
     def _scores(self, *, values: bool) -> list[ScoredHeads]:
         result = self.result
-        if result is None or len(result.tokens) < 2:
-            return []
+        if result is None or len(result.tokens) < 2 or result.column != "weight":
+            return []  # what was given may be a difference already
         if not values:
             return unscored_heads()
         weights = result.without_sink() if self.hide_sink else result
