@@ -62,6 +62,10 @@ class SelectionError(MessageError):
     """What was selected is not in the view."""
 
 
+class InterventionError(InterpWidgetsError, ValueError):
+    """What is to be changed in a run is not there, or cannot be changed so."""
+
+
 class ScoreError(InterpWidgetsError, ValueError):
     """A score of heads is unknown, cannot be measured, or a user's own one fails."""
 

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from interpwidgets.errors import SelectionError
 
 
 @dataclass(frozen=True)
-class Selection:
-    """Heads and token positions that are selected.
+class LostToken:
+    """A selected token that a run does not have where it was selected."""
 
+    position: int
+    """Where it stood, from 0."""
+
+    text: str
+    """What stood there when it was selected."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is selected: heads, token positions, a layer, a feature, a prompt of a batch.
+
+    A value: assign a whole one to a view, or set the parts of ``board.selection``.
     Positions carry the text of their token, so a selection that outlives its prompt
     can be checked against the new one instead of silently meaning another word.
     """
@@ -21,7 +33,16 @@ class Selection:
     """(layer, head) pairs in the order they were chosen; the last is drawn large."""
 
     tokens: Sequence[int] = ()
-    """Positions from 0."""
+    """Positions from 0, in the order they were chosen."""
+
+    layer: int | None = None
+    """A layer number; None for none."""
+
+    feature: int | None = None
+    """A feature of a dictionary; None for none."""
+
+    prompt: int | None = None
+    """Which prompt of a batch; None for the first."""
 
     token_text: Sequence[str] = ()
     """The text at each of ``tokens``; a view fills it in."""
@@ -32,8 +53,15 @@ class Selection:
         object.__setattr__(self, "heads", heads)
         object.__setattr__(self, "tokens", tuple(int(pos) for pos in self.tokens))
         object.__setattr__(self, "token_text", tuple(self.token_text))
+        for name in ("layer", "feature", "prompt"):
+            number = getattr(self, name)
+            if number is None:
+                continue
+            if int(number) < 0:
+                raise SelectionError(f"`{name}` counts from 0; got {number}.")
+            object.__setattr__(self, name, int(number))
 
-    def with_text(self, text: tuple[str, ...]) -> Selection:
+    def with_text(self, text: Sequence[str]) -> Selection:
         """Return the same selection with the text of its tokens filled in.
 
         Args:
@@ -47,34 +75,68 @@ class Selection:
             raise SelectionError(
                 f"position {outside[0]} is outside the prompt's 0-{len(text) - 1}."
             )
-        return Selection(self.heads, self.tokens, tuple(text[pos] for pos in self.tokens))
+        return replace(self, token_text=tuple(text[pos] for pos in self.tokens))
 
-    def kept_for(
-        self, layers: tuple[int, ...], heads: tuple[int, ...], text: tuple[str, ...]
-    ) -> Selection:
-        """Return what of this selection still means the same in another run.
+    def changed(self, **parts: Any) -> Selection:
+        """Return it with some parts replaced; new positions have no text yet.
 
         Args:
-            layers: Layers that the new run holds.
-            heads: Heads that it holds.
-            text: Its tokens.
+            parts: Fields of this class.
         """
-        kept_heads = tuple(h for h in self.heads if h[0] in layers and h[1] in heads)
-        same = [
-            (pos, word)
-            for pos, word in zip(self.tokens, self.token_text, strict=True)
-            if pos < len(text) and text[pos] == word
-        ]
-        return Selection(
-            heads=kept_heads,
-            tokens=tuple(pos for pos, _ in same),
-            token_text=tuple(word for _, word in same),
-        )
+        if "tokens" in parts:
+            parts = {"token_text": (), **parts}
+        return replace(self, **parts)
 
-    def to_wire(self, revision: int) -> dict[str, Any]:
-        """Return the form that travels to the browser."""
+    def parts(self) -> dict[str, Any]:
+        """Return what is selected by name, the tokens' text left out."""
+        return {name: getattr(self, name) for name in PARTS}
+
+    def tokens_of(
+        self, text: Sequence[str] | None
+    ) -> tuple[tuple[int, ...], tuple[LostToken, ...]]:
+        """Split the selected positions into those that still hold and those that do not.
+
+        Args:
+            text: The tokens of a run; None where there are none to check against.
+        """
+        if text is None:
+            return tuple(self.tokens), ()
+        words = self.token_text or ("",) * len(self.tokens)
+        pairs = list(zip(self.tokens, words, strict=True))
+        same = [
+            pos
+            for pos, word in pairs
+            if pos < len(text) and (not self.token_text or text[pos] == word)
+        ]
+        lost = [LostToken(pos, word) for pos, word in pairs if pos not in same]
+        return tuple(same), tuple(lost)
+
+    def to_wire(self, revision: int, lost: Sequence[LostToken] = ()) -> dict[str, Any]:
+        """Return the form that travels to the browser.
+
+        Args:
+            revision: Counts Python's selections.
+            lost: Selected tokens that the view does not have.
+        """
         return {
+            **self.parts(),
             "heads": [list(head) for head in self.heads],
             "tokens": list(self.tokens),
             "revision": revision,
+            "lost": [{"position": token.position, "text": token.text} for token in lost],
         }
+
+
+#: The parts of a selection that a person sets.
+PARTS = ("heads", "tokens", "layer", "feature", "prompt")
+
+
+def _refuse(_: Selection, name: str, value: object) -> None:
+    raise SelectionError(
+        f"a Selection is a value and keeps its `{name}`. Set board.selection.{name} = "
+        f"{value!r}, or give a view a new one: view.selection = iw.Selection({name}={value!r})."
+    )
+
+
+# Writing to `view.selection.heads` is the mistake to expect: it gets an answer in words.
+Selection.__setattr__ = _refuse  # type: ignore[assignment,method-assign]

@@ -1,5 +1,6 @@
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
+	define: { __BUILD__: JSON.stringify("test") },
 	test: { environment: "happy-dom", include: ["test/**/*.test.ts"], css: false },
 });

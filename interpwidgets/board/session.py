@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import sys
-import threading
 import time
 from collections.abc import Sequence
 from typing import Any
 
+from interpwidgets.board.ablating import AblatingBoard, Applied, Slot
+from interpwidgets.board.next_token import next_token_reads
+from interpwidgets.board.recipe import (
+    ablation_line,
+    block_lines,
+    make_recipe,
+    run_lines,
+    scaled_lines,
+)
 from interpwidgets.board.worker import worker_of
-from interpwidgets.errors import PromptError, TraceError
+from interpwidgets.errors import PromptError, SelectionError, TraceError
+from interpwidgets.interventions import Ablation
 from interpwidgets.methods.attention import MAX_BYTES, AttentionMethod
-from interpwidgets.models.adapter import Model, adapter_of
+from interpwidgets.methods.token_values import TOP_K, SurprisalMethod
+from interpwidgets.models.adapter import adapter_of
+from interpwidgets.models.block_source import Block
 from interpwidgets.models.capture import Capture, Read
 from interpwidgets.models.cell_source import find_timed_source
 from interpwidgets.models.loading import ready
@@ -19,15 +30,18 @@ from interpwidgets.models.prompts import ENCODING_KEYWORDS, Batch, read_prompts,
 from interpwidgets.models.running import Method, MethodReader
 from interpwidgets.models.tracing import ReadBackend, forward
 from interpwidgets.results.base import Result
+from interpwidgets.selection import Selection
 from interpwidgets.show import view_class
 from interpwidgets.widgets.base import View
+from interpwidgets.widgets.code import Recipe
+from interpwidgets.widgets.links import LinkGroup, LiveSelection
 from interpwidgets.widgets.placement import PLACES
 
 #: Seconds between two pictures while a generation goes on.
 PROGRESS_INTERVAL = 0.2
 
 
-class Board:
+class Board(AblatingBoard):
     """Several views of one model, fed by one forward.
 
     Example:
@@ -45,12 +59,30 @@ class Board:
         Args:
             model: An nnsight or a Hugging Face model.
         """
-        self.model: Model = ready(model)
+        super().__init__(ready(model))
         #: Number of this board's last run in this process; 0 before the first.
         self.run_number = 0
-        self._slots: list[_Slot] = []
-        self._last_batch: Batch | None = None
-        self._lock = threading.RLock()
+        #: The views that share this board's selection.
+        self.group = LinkGroup()
+
+    # ----------------------------------------------------------------------- selection
+
+    @property
+    def selection(self) -> LiveSelection:
+        """What is selected in all views of this board: read, set or observe its parts.
+
+        ``board.selection.heads`` is what was clicked; ``board.selection.heads = [(3, 2)]``
+        moves the views; ``board.selection = iw.Selection(...)`` sets all of it.
+        """
+        return self.group.selection
+
+    @selection.setter
+    def selection(self, selection: Selection) -> None:
+        if not isinstance(selection, Selection):
+            raise SelectionError(
+                f"board.selection takes an iw.Selection; got {type(selection).__name__}."
+            )
+        self.group.assign(selection)
 
     # --------------------------------------------------------------------------- views
 
@@ -59,6 +91,7 @@ class Board:
         *,
         layers: Sequence[int] | None = None,
         heads: Sequence[int] | None = None,
+        scores: bool = False,
         max_bytes: int = MAX_BYTES,
         key: str | None = None,
     ) -> View:
@@ -67,10 +100,23 @@ class Board:
         Args:
             layers: Layers to read; all by default.
             heads: Heads to keep of each; all by default.
+            scores: Keep what the softmax receives, too, as float16.
             max_bytes: Refuse to keep more than this.
             key: Name that ties this view to the one it replaces; its cell by default.
         """
-        return self.add(AttentionMethod(layers, heads, max_bytes), key=key)
+        return self.add(AttentionMethod(layers, heads, max_bytes, scores), key=key)
+
+    def surprisal(
+        self, *, top_k: int = TOP_K, max_bytes: int = MAX_BYTES, key: str | None = None
+    ) -> View:
+        """Return a view of how surprising each token of every run from now on was.
+
+        Args:
+            top_k: How many of the tokens that were expected instead to keep.
+            max_bytes: As of ``attention``.
+            key: As of ``attention``.
+        """
+        return self.add(SurprisalMethod(top_k, max_bytes), key=key)
 
     def add(self, method: Method[Any], *, key: str | None = None) -> View:
         """Return a view of what a method makes of every run from now on.
@@ -88,9 +134,10 @@ class Board:
             view = kind()
         PLACES.settle(place, view)
         view.attach(self)
+        view.link(self)
         with self._lock:
             self._slots = [slot for slot in self._slots if slot.view is not view]
-            self._slots.append(_Slot(method, view))
+            self._slots.append(Slot(method, view))
         return view
 
     def release(self, view: View) -> None:
@@ -157,7 +204,8 @@ class Board:
             )
         find_timed_source(frame)
         batch = self._read(inputs, prepend_bos, kwargs)
-        backend = ReadBackend(_BoardReader(self, batch or Batch()))
+        reader = _BoardReader(self, batch or Batch())
+        backend = ReadBackend(reader, on_block=reader.take_block)
         if batch is None:
             return self.model.trace(*inputs, backend=backend, **kwargs)
         inputs, encoding = to_input(batch, self.model)
@@ -187,61 +235,43 @@ class Board:
         """
         self._run(read_prompts(prompt, self.model, prepend_bos=prepend_bos))
 
-    def _run(self, batch: Batch) -> None:
-        forward(self.model, batch, _BoardReader(self, batch))
-
-    def rerun(self, view: View) -> None:
-        """Queue a plain run of the last prompt, asked for from a view.
-
-        Args:
-            view: Who asks; its last request wins.
-        """
-        batch = self._last_batch
-        if batch is None:
-            raise PromptError("this board has not run a single prompt yet; run its cell.")
-        view.set_status("running", "waiting for its turn on the model")
-
-        def job() -> None:
-            try:
-                self._run(batch)
-            except Exception as error:
-                # Not in a cell: the view is where the person sees it. A run that began
-                # has said so itself.
-                if view.status["kind"] == "running":
-                    view.show_failure(None, f"{type(error).__name__}: {error}")
-
-        worker_of(self.model).submit(view.view_id, job)
-
-
-class _Slot:
-    """A method and the view that shows what it makes."""
-
-    def __init__(self, method: Method[Any], view: View) -> None:
-        self.method = method
-        self.view = view
-        self.results: tuple[Result, ...] = ()
+    def _run(self, batch: Batch, ablation: Ablation | None = None) -> None:
+        interventions = () if ablation is None else (ablation,)
+        forward(self.model, batch, _BoardReader(self, batch, ablation), interventions)
 
 
 class _BoardReader(MethodReader):
     """One run of a board: reads for all its views, and feeds them."""
 
-    def __init__(self, board: Board, batch: Batch) -> None:
+    def __init__(self, board: Board, batch: Batch, ablation: Ablation | None = None) -> None:
         self._slots = list(board._slots)
         super().__init__(board.model, [slot.method for slot in self._slots], batch)
         self._board = board
+        self._ablation = ablation
+        self._applied_before = board._applied
         self._shown_at = 0.0
+        #: The user's block as lines; None for a run of ours.
+        self._typed: list[str] | None = None
         self._before: list[tuple[Result, ...]] = []
+
+    def take_block(self, block: Block | None) -> None:
+        """Note the user's block as text, and let go of what it names."""
+        self._typed = []
+        if block is not None:
+            self._typed = block_lines(block, self.model, self._board)
 
     def reads(self) -> list[Read]:
         """Begin."""
         self._shown_at = time.monotonic()
         self._before = [slot.results for slot in self._slots]
-        return super().reads()
+        self._applied_before = self._board._applied
+        return super().reads() + next_token_reads(self.adapter)
 
     def progress(self, capture: Capture) -> None:
         """Show what a generation has so far, now and then."""
         if time.monotonic() - self._shown_at < PROGRESS_INTERVAL:
             return
+        self._board._applied = Applied()
         self._show(capture)
         n_new = capture.n_tokens - capture.n_prompt_tokens
         for slot in self._slots:
@@ -257,13 +287,22 @@ class _BoardReader(MethodReader):
             return
         if self.batch.prompts or self.batch.given is not None:
             self._board._last_batch = self.batch
+        self._board._settle(capture, self.batch, self._ablation, traced=self._typed is not None)
         self._show(capture)
 
     def _show(self, capture: Capture) -> None:
-        for index, slot in enumerate(self._slots):
-            run = self.run_of(capture, index)
-            slot.results = slot.method.build(run, slot.results)
-            slot.view.show(slot.results)
+        with self._board.group.quiet():
+            for index, slot in enumerate(self._slots):
+                run = self.run_of(capture, index)
+                slot.results = slot.method.build(run, slot.results)
+                slot.view.recipe = self._recipe(slot.method, capture)
+                slot.view.show(slot.results)
+
+    def _recipe(self, method: Method[Any], capture: Capture) -> Recipe:
+        lines = run_lines(self.batch) if self._typed is None else self._typed
+        if self._ablation is not None:
+            lines = [*lines, ablation_line(self._ablation)]
+        return make_recipe(self.model, method, scaled_lines(lines, capture.adapter))
 
     def _show_failure(self, run: int, error: BaseException) -> None:
         what = (
@@ -271,6 +310,7 @@ class _BoardReader(MethodReader):
             if isinstance(error, KeyboardInterrupt)
             else f"{type(error).__name__}: {error}"
         )
+        self._board._applied = self._applied_before
         for slot, before in zip(self._slots, self._before, strict=True):
             if before and slot.results is not before:  # half of a generation is on screen
                 slot.results = before

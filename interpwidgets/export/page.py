@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from interpwidgets.errors import BundleError, ExportError
-from interpwidgets.widgets.bundle import read_bundle
+from interpwidgets.widgets.bundle import part_names, read_bundle, read_part
 from interpwidgets.widgets.static_form import FORMAT_VERSION
 
 #: Nothing is loaded from anywhere, whatever the page's content asks for.
@@ -30,7 +30,7 @@ class Page:
         self.n_views = 0
         self._views: dict[str, dict[str, Any]] = {}
         self._keys: dict[str, str] = {}
-        self._modules: dict[str, dict[str, str]] = {}
+        self._modules: dict[str, dict[str, Any]] = {}
         self._head: dict[str, str] = {}
 
     def mount(self, record: Any, fallback: str) -> str:
@@ -108,11 +108,16 @@ def check_record(record: Any) -> None:
         raise ExportError(f"a saved view lacks its {', '.join(wrong)}. Run its cell again.")
 
 
-def _module(widget: str) -> dict[str, str]:
+def _module(widget: str) -> dict[str, Any]:
     if not widget.isidentifier():
         raise ExportError(f"a saved view names no widget of this package: {widget!r:.40}.")
     try:
-        return {"esm": read_bundle(f"{widget}.js"), "css": read_bundle(f"{widget}.css")}
+        parts = {name: read_part(widget, name) for name in part_names(widget)}
+        return {
+            "esm": read_bundle(f"{widget}.js"),
+            "css": read_bundle(f"{widget}.css"),
+            "parts": parts,
+        }
     except BundleError as error:
         raise ExportError(
             f"a saved view is of kind {widget!r}, which this interpwidgets does not have. "

@@ -10,7 +10,7 @@ from jaxtyping import Int, Shaped
 
 from interpwidgets.errors import PromptError
 
-Reduction = Callable[[torch.Tensor], torch.Tensor]
+Reduction = Callable[..., torch.Tensor]
 ReadKey = tuple[int, str, int | None]
 
 
@@ -29,6 +29,12 @@ class Read:
 
     reader: int = 0
     """Which of several readers of one run asked: two may keep different things of a site."""
+
+    with_ids: bool = False
+    """Call ``reduce`` with the ids of the run so far as well, ``[prompt, pos]``."""
+
+    optional: bool = False
+    """Whether a run may go on without it: then its failure leaves it out, and says nothing."""
 
     @property
     def key(self) -> ReadKey:
@@ -65,7 +71,7 @@ class Capture:
     """Forward passes that began."""
 
     intervened: dict[str, None] = field(default_factory=dict)
-    """Module paths where the user changed a value, in order."""
+    """Module paths where the user changed a value, and our own interventions in words."""
 
     adapter: str = ""
     """The model's LoRA adapter and how strong it was; empty for none."""
@@ -106,6 +112,11 @@ class Capture:
         if self.ids is None:
             return []
         return [int(token_id) for token_id in self.ids[prompt, self.span(prompt)]]
+
+    def add_note(self, words: str) -> None:
+        """Say one thing more in the provenance; nothing twice."""
+        if words not in self.note:
+            self.note = ". ".join(filter(None, [self.note, words]))
 
     def add_step(
         self,

@@ -18,6 +18,7 @@ from interpwidgets.models.lora import attach, follow_adapters, is_wrapper, unwra
 from interpwidgets.organisms import ADAPTERS, ORGANISMS, adapter_path, organism_path
 from interpwidgets.organisms.loading import load_organism
 
+_LOADED_BY: weakref.WeakKeyDictionary[torch.nn.Module, str] = weakref.WeakKeyDictionary()
 _WRAPPED: weakref.WeakValueDictionary[int, Envoy] = weakref.WeakValueDictionary()
 
 
@@ -68,7 +69,27 @@ def load(
         _refuse_misspelt(str(name), str(adapter), known)
         bundled = adapter_path(str(name), str(adapter)) or adapter
         attach(model, str(bundled), name=str(adapter), known=known)
+    asked = {"device": device, "dtype": dtype, "revision": revision, "adapter": adapter}
+    _LOADED_BY[module_of(model)] = _call(name, asked)
     return model
+
+
+def load_call(model: Envoy) -> str | None:
+    """Return the Python that loaded a model; None where ``load`` did not.
+
+    Args:
+        model: An nnsight model.
+    """
+    return _LOADED_BY.get(module_of(model))
+
+
+def _call(name: str | Path, asked: dict[str, Any]) -> str:
+    given = {
+        key: str(value).removeprefix("torch.")
+        for key, value in asked.items()
+        if value is not None
+    }
+    return f"iw.load({', '.join([repr(str(name)), *(f'{k}={v!r}' for k, v in given.items())])})"
 
 
 def _refuse_misspelt(name: str, adapter: str, known: tuple[str, ...]) -> None:

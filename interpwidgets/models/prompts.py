@@ -51,6 +51,9 @@ class Batch:
 
     prompts: tuple[Prompt, ...] = ()
     given: Any = None
+    prepend_bos: bool | None = None
+    typed: Any = None
+    """The prompts as the user gave them."""
 
 
 def read_prompts(
@@ -85,7 +88,7 @@ def read_prompts(
     prompts = [reader.read(one) for one in singles]
     for n, prompt in enumerate(prompts):
         reader.check(prompt, n if len(prompts) > 1 else None)
-    return Batch(prompts=tuple(prompts))
+    return Batch(tuple(prompts), prepend_bos=prepend_bos, typed=given)
 
 
 def token_ids_of(given: Any, model: Model) -> list[list[int]]:

@@ -20,13 +20,16 @@ from nnsight.tracing.backend import Backend
 from nnsight.tracing.tracer import Tracer
 
 from interpwidgets.errors import InterpWidgetsError, PromptError, ReadError, SiteError
+from interpwidgets.interventions import Ablation
 from interpwidgets.models.adapter import Adapter, adapter_of, module_of
 from interpwidgets.models.architectures.table import Place
+from interpwidgets.models.block_source import Block, read_block
 from interpwidgets.models.capture import Capture, Read
 from interpwidgets.models.derived import SoftmaxWatch, scores_of, through_projection
 from interpwidgets.models.eager import eager_attention
 from interpwidgets.models.exclusive import exclusive
 from interpwidgets.models.images import patch_ids
+from interpwidgets.models.intervening import EditWorker, workers_of
 from interpwidgets.models.lora import describe_adapter
 from interpwidgets.models.prompts import Batch, left_padding, read_prompts, to_input
 
@@ -56,16 +59,23 @@ class Reader(Protocol):
         """Take the finished run, also one that failed."""
 
 
-def forward(model: Envoy, prompt: Any, reader: Reader) -> Capture:
+def forward(
+    model: Envoy, prompt: Any, reader: Reader, interventions: Sequence[Ablation] = ()
+) -> Capture:
     """Run a model once on a prompt, with the reader's reads and no gradients.
 
     Args:
         model: An nnsight model.
         prompt: What ``prompts.read_prompts`` takes, or the batch that it gave.
-        reader: Who wants the values.
+        reader: Who wants the values; sees them as they are after the interventions.
+        interventions: What to change in this run, in this order; nothing by default.
 
     Returns:
         The finished run, already delivered to the reader.
+
+    Raises:
+        InterventionError: The model lacks what is to be changed.
+        SiteError: Its architecture has no site for that.
     """
     batch = prompt if isinstance(prompt, Batch) else read_prompts(prompt, model)
     inputs, encoding = to_input(batch, model)
@@ -74,18 +84,29 @@ def forward(model: Envoy, prompt: Any, reader: Reader) -> Capture:
         with torch.no_grad():
             model.trace(*inputs, trace=False, **encoding)
 
-    return _run_with_reads(model, reader, run)
+    return _run_with_reads(model, reader, run, interventions=interventions)
 
 
 class ReadBackend(Backend):
     """Runs the user's traced block with the reads of a reader in the same forward."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(
+        self, reader: Reader, *, on_block: Callable[[Block | None], None] | None = None
+    ) -> None:
+        """Make a backend for one trace.
+
+        Args:
+            reader: Who wants the values.
+            on_block: Told the text of the block before it runs.
+        """
         super().__init__()
         self._reader = reader
+        self._on_block = on_block
 
     def __call__(self, tracer: Tracer) -> None:
         """Execute the block where nnsight would, with our observer added."""
+        if self._on_block is not None:
+            self._on_block(read_block(tracer))
         try:
             eos_ids = _eos_ids(tracer.envoy, getattr(tracer, "kwargs", {}))
             _run_with_reads(
@@ -122,6 +143,7 @@ def _run_with_reads(
     reader: Reader,
     run: Callable[[], None],
     eos_ids: frozenset[int] = frozenset(),
+    interventions: Sequence[Ablation] = (),
 ) -> Capture:
     module, adapter = module_of(model), adapter_of(model)
     with exclusive(module) as number:
@@ -129,6 +151,7 @@ def _run_with_reads(
         reads = reader.reads()
         observer = _Observer(model, adapter, reader, reads, capture)
         worker = _ReadWorker(observer, capture)
+        editors = workers_of(model, adapter, interventions, capture)
         inside = any(read.site in INSIDE_ATTENTION for read in reads)
         try:
             with (
@@ -138,7 +161,7 @@ def _run_with_reads(
             ):
                 caution = adapter.architecture.caution if note else ""
                 capture.note = ". ".join(filter(None, [note, caution]))
-                model.interleaver.mediators.append(worker)
+                model.interleaver.mediators.extend([worker, *editors])
                 run()
         except BaseException as error:
             capture.error = error
@@ -166,7 +189,8 @@ class _ReadWorker(Mediator):
     def _run(self) -> None:
         self.caches.append(self._observer)
         for mediator in self.interleaver.mediators:
-            if mediator is not self:
+            # Ours note what they change themselves, in words.
+            if mediator is not self and not isinstance(mediator, EditWorker):
                 self._watch(mediator)
 
     def _watch(self, mediator: Mediator) -> None:
@@ -280,10 +304,13 @@ class _Observer(Cache):
         try:
             with torch.no_grad():
                 tensor = tensor_at_site().detach()
-                kept = _own_cpu_copy(read.reduce(tensor), tensor)
+                more = (self._capture.ids,) if read.with_ids else ()
+                kept = _own_cpu_copy(read.reduce(tensor, *more), tensor)
         except InterpWidgetsError as error:
-            self._capture.read_error = error
+            self._capture.read_error = None if read.optional else error
         except (RuntimeError, TypeError, ValueError, LookupError, MemoryError) as error:
+            if read.optional:
+                return
             where = read.site if read.layer is None else f"{read.site} of layer {read.layer}"
             self._capture.read_error = ReadError(f"reading {where} failed: {error}")
             self._capture.read_error.__cause__ = error

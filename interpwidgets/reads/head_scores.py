@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float, Int
 
 from interpwidgets.errors import ScoreError
 from interpwidgets.models.capture import Read
+from interpwidgets.results.head_targets import target_keys
 
 #: ``f(pattern [1, head, query_pos, key_pos], token_ids [1, pos])`` to ``[head]`` or
 #: ``[1, head]``.
@@ -148,30 +149,9 @@ def _keys(
     token_ids: Int[torch.Tensor, "prompt pos"], column: Column
 ) -> Bool[torch.Tensor, "prompt query_pos key_pos"]:
     """Return which keys a score counts; a query with none of them is not measured."""
-    n = token_ids.shape[1]
-    key = torch.arange(n, device=token_ids.device)
-    query = key[:, None]
-    if column.score == "previous_token":
-        return (key == query - 1).expand(len(token_ids), n, n)
-    if column.score == "first_token":
-        return ((key == 0) & (query > 0)).expand(len(token_ids), n, n)
-    same = token_ids[:, :, None] == token_ids[:, None, :]
-    keys = _moved(same & (key < query), column.lag)
-    if column.lag:
-        keys = keys & ~same
-    # The first position draws attention whatever it holds; the query itself and the token
-    # before it are what other kinds of head look at.
-    return keys & (key > 0) & (key < query - 1)
-
-
-def _moved(
-    keys: Bool[torch.Tensor, "prompt query_pos key_pos"], lag: int
-) -> Bool[torch.Tensor, "prompt query_pos key_pos"]:
-    """Return the keys that are ``lag`` positions after these."""
-    if abs(lag) >= keys.shape[-1]:
-        return torch.zeros_like(keys)
-    # a negative pad crops
-    return torch.nn.functional.pad(keys, (lag, -lag))
+    n_prompts, n = token_ids.shape
+    positions = torch.arange(n, device=token_ids.device)
+    return target_keys(column.score, token_ids, positions, column.lag).expand(n_prompts, n, n)
 
 
 def _own_score(

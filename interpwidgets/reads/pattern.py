@@ -1,4 +1,4 @@
-"""Attention patterns, kept as float16 or, beyond a budget, as uint8."""
+"""Attention patterns, kept as float16 or, beyond a budget, as uint8; scores as float16."""
 
 from __future__ import annotations
 
@@ -28,6 +28,30 @@ def pattern_reads(layers: tuple[int, ...], heads: tuple[int, ...], n_heads: int)
         keep_pattern, heads=kept, n_patterns=len(layers) * len(heads), budget=FLOAT16_BUDGET
     )
     return [Read("pattern", layer, reduce) for layer in layers]
+
+
+def score_reads(layers: tuple[int, ...], heads: tuple[int, ...], n_heads: int) -> list[Read]:
+    """Return the reads of some layers' scores before the softmax.
+
+    Args:
+        layers: Layer numbers.
+        heads: Heads to keep of each layer.
+        n_heads: How many the model has.
+    """
+    kept = None if heads == tuple(range(n_heads)) else heads
+    reduce = functools.partial(keep_scores, heads=kept)
+    return [Read("attn_scores", layer, reduce) for layer in layers]
+
+
+def score_bytes(n_layers: int, n_heads: int, n_tokens: int) -> int:
+    """Return how many bytes the scores of one prompt will be kept in, as float16.
+
+    Args:
+        n_layers: Layers read.
+        n_heads: Heads kept of each.
+        n_tokens: Positions.
+    """
+    return 2 * n_layers * n_heads * n_tokens**2
 
 
 def pattern_bytes(n_layers: int, n_heads: int, n_tokens: int) -> int:
@@ -70,6 +94,24 @@ def keep_pattern(
     for kept, weights in zip(codes.flatten(0, 1), pattern.flatten(0, 1), strict=True):
         kept.copy_(_as_codes(weights))
     return codes
+
+
+def keep_scores(
+    scores: Float[torch.Tensor, "prompt head query_pos key_pos"],
+    *,
+    heads: tuple[int, ...] | None,
+) -> Float[torch.Tensor, "prompt kept query_pos key_pos"]:
+    """Keep some heads' scores in float16; beyond its range they are clipped, −inf stays.
+
+    Args:
+        scores: What the softmax of one layer received.
+        heads: Heads to keep; None for all.
+    """
+    if heads is not None:
+        scores = scores[:, list(heads)]
+    largest = torch.finfo(torch.float16).max
+    clipped = scores.clamp(-largest, largest).to(torch.float16)
+    return torch.where(scores.isinf(), scores.to(torch.float16), clipped)
 
 
 def _as_codes(

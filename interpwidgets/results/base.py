@@ -7,6 +7,7 @@ metadata. It opens without torch and without the model.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,13 +97,7 @@ class Result:
         path = Path(path)
         if not path.suffix:
             path = path.with_suffix(".safetensors")
-        arrays, plain = {}, {}
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, np.ndarray):
-                arrays[field.name] = np.ascontiguousarray(value)
-            else:
-                plain[field.name] = _plain(value)
+        arrays, plain = self._parts()
         metadata = {
             "format": FORMAT,
             "version": str(FORMAT_VERSION),
@@ -111,6 +106,25 @@ class Result:
         }
         save_file(arrays, str(path), metadata=metadata)
         return path
+
+    def fingerprint(self) -> str:
+        """Return six characters that tell this Result's content from another's."""
+        arrays, plain = self._parts()
+        digest = hashlib.sha256(json.dumps(plain).encode())
+        for name in sorted(arrays):
+            digest.update(arrays[name].tobytes())
+        return digest.hexdigest()[:6]
+
+    def _parts(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Return the arrays, and the other fields as JSON has them."""
+        arrays, plain = {}, {}
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, np.ndarray):
+                arrays[field.name] = np.ascontiguousarray(value)
+            else:
+                plain[field.name] = _plain(value)
+        return arrays, plain
 
     @classmethod
     def from_saved(cls, arrays: dict[str, np.ndarray], plain: dict[str, Any]) -> Result:

@@ -7,19 +7,28 @@ from __future__ import annotations
 
 import html
 import logging
-import threading
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
-import anywidget
 import traitlets
 
 from interpwidgets.errors import InterpWidgetsError, MessageError, nearest
+from interpwidgets.interventions import Ablation, Effect
 from interpwidgets.results.renderings import rendering
 from interpwidgets.selection import Selection
-from interpwidgets.widgets.contract import ReportRequest, RerunRequest
+from interpwidgets.widgets.bundle import read_part
+from interpwidgets.widgets.code import IMPORT, Recipe, selection_text
+from interpwidgets.widgets.contract import (
+    CodeRequest,
+    LinkRequest,
+    PartRequest,
+    ReportRequest,
+    RerunRequest,
+    SelectRequest,
+)
 from interpwidgets.widgets.display import display_view
+from interpwidgets.widgets.linked import Answer, LinkedWidget
 from interpwidgets.widgets.schema import check_request
 from interpwidgets.widgets.static_form import Embed
 from interpwidgets.widgets.subshell import let_browser_choose
@@ -29,7 +38,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-Answer = tuple[dict[str, Any], list[bytes]]
 EMPTY = "No run yet: trace a prompt on this board, and it shows here."
 
 
@@ -40,24 +48,50 @@ class Feeder(Protocol):
     def rerun(self, view: View) -> None:
         """Queue a plain run of the last prompt."""
 
+    def ablate_from(self, view: View, heads: Any, mode: str = "zero") -> None:
+        """Queue a run of the last prompt with heads ablated."""
+
+    def control_from(self, view: View) -> None:
+        """Queue the control of the ablation on screen; ``show_effect`` follows."""
+
+    def undo_from(self, view: View) -> None:
+        """Queue a run of the last prompt as it is."""
+
+    def read_also(self, view: View, **more: Any) -> None:
+        """Queue the run on screen once more, reading more for this view from now on."""
+
+    @property
+    def ablation(self) -> Ablation | None:
+        """What is ablated in the run on screen."""
+
+    @property
+    def effect(self) -> Effect | None:
+        """What that did to the next token, with its control once it was run."""
+
+    @property
+    def effect_reason(self) -> str:
+        """Why there is no effect, in words."""
+
     def release(self, view: View) -> None:
         """Stop feeding the view."""
 
 
-def _selection_to_wire(selection: Selection, view: View) -> dict[str, Any]:
-    return selection.to_wire(view.selection_revision)
-
-
-class View(anywidget.AnyWidget):
+class View(LinkedWidget):
     """A live view of a Result. Make one with ``iw.<method>`` or ``board.<method>``."""
 
     #: Request kind to (declared form, name of the method that answers).
     requests: ClassVar[dict[str, tuple[type, str]]] = {
         "rerun": (RerunRequest, "_answer_rerun"),
         "report": (ReportRequest, "_answer_report"),
+        "select": (SelectRequest, "_answer_select"),
+        "link": (LinkRequest, "_answer_link"),
+        "code": (CodeRequest, "_answer_code"),
+        "part": (PartRequest, "_answer_part"),
     }
     #: The name of the view's bundle.
     bundle: ClassVar[str] = ""
+    #: What a page of this view holds, by ``embed``; empty: heads, as of AttentionView.
+    held_in_words: ClassVar[dict[str, str]] = {}
 
     view_id = traitlets.Unicode(read_only=True).tag(sync=True)
     """Stable id; static copies of this view in a page carry it. Written by Python."""
@@ -68,37 +102,25 @@ class View(anywidget.AnyWidget):
     status = traitlets.Dict().tag(sync=True)
     """Whether the picture is live, running, stale or failed. Written by Python."""
 
-    selection = traitlets.Instance(Selection, args=()).tag(
-        sync=True, to_json=_selection_to_wire
-    )
-    """What is selected. Written by Python; the browser asks by message."""
-
     kept = traitlets.Dict(
         default_value={"zoom": None, "panel_open": False, "table_open": False}
     ).tag(sync=True)
     """Zoom and open panels, kept over re-runs. Written by the browser."""
 
     def __init__(self, **traits: Any) -> None:
-        self.selection_revision = 0
-        # Of a run that keeps what is selected and a click that comes meanwhile, in another
-        # thread, the click must win.
-        self.selection_lock = threading.RLock()
-        self.results: tuple[Any, ...] = ()
         self.embed: Embed = "compact"
+        #: How a board made the Result; None where it was given.
+        self.recipe: Recipe | None = None
         self.feeder: Feeder | None = None
         self.static_stale = False
         super().__init__(**traits)
         let_browser_choose(self.comm)
         self.set_trait("view_id", uuid.uuid4().hex[:12])
         self.set_status("empty", EMPTY)
+        self.group.join(self)
         self.on_msg(self._on_message)
 
     # ------------------------------------------------------------------ what it shows
-
-    @property
-    def result(self) -> Any:
-        """The Result on screen; None before the first run."""
-        return self.results[0] if self.results else None
 
     def to_frame(self, **which: Any) -> pd.DataFrame:
         """Return the Result as a tidy table; arguments as of the Result's own."""
@@ -109,6 +131,25 @@ class View(anywidget.AnyWidget):
         """Save the Result; open it with ``iw.load_result``."""
         path = self._need_result().save(path)
         return Path(path)
+
+    def code(self, *, save: bool = False) -> str:
+        """Return the Python that makes what is on screen in a new kernel.
+
+        Numbers that were given and not computed here come from a file: ``save`` writes it.
+
+        Args:
+            save: Write that file, where there has to be one, into the current folder.
+        """
+        result = self._need_result()
+        lines = list(self.recipe.lines) if self.recipe else _given_lines(result, save=save)
+        lines += self.display_in_code()
+        if self.selection != Selection():
+            lines.append(f"view.selection = {selection_text(self.selection)}")
+        return "\n".join([*lines, "view", ""])
+
+    def display_in_code(self) -> list[str]:
+        """Return the lines that set what else a person chose in this view."""
+        return []
 
     def to_html(self, path: str | Path | None = None, *, embed: Embed = "compact") -> Any:
         """Make one HTML page of this view that works with no kernel and no network.
@@ -141,6 +182,9 @@ class View(anywidget.AnyWidget):
     def show(self, results: tuple[Any, ...]) -> None:
         """Draw new Results, one per prompt, in place of the old ones."""
         raise NotImplementedError
+
+    def show_effect(self) -> None:
+        """Draw anew what the board says of its ablation: the control was run."""
 
     def show_failure(self, run: int | None, what: str) -> None:
         """Keep the last good picture and say that a later run failed.
@@ -205,15 +249,6 @@ class View(anywidget.AnyWidget):
     def _outdate_static_copy(self, _: Any) -> None:
         self.static_stale = True
 
-    def complete_selection(self, selection: Selection) -> Selection:
-        """Return a selection with what this view knows filled in, or refuse it."""
-        return selection
-
-    @traitlets.validate("selection")
-    def _check_selection(self, proposal: Any) -> Selection:
-        self.selection_revision += 1
-        return self.complete_selection(proposal["value"])
-
     def summary(self) -> str:
         """Return one line of text for where nothing can be drawn."""
         state = self.status.get("message") or self.status.get("kind", "empty")
@@ -237,7 +272,8 @@ class View(anywidget.AnyWidget):
             "view_id": self.view_id,
             "payload": self.payload,
             "status": {**self.status, "can_rerun": False},
-            "selection": self.selection.to_wire(self.selection_revision),
+            "selection": self.selection.to_wire(self.selection_revision, self.lost),
+            "links": self.links,
             "kept": self.kept,
         }
 
@@ -281,9 +317,15 @@ class View(anywidget.AnyWidget):
         self.feeder.rerun(self)
         return {}, []
 
+    def _answer_code(self, _: dict[str, Any]) -> Answer:
+        return {"code": self.code(save=True)}, []
+
     def _answer_report(self, request: dict[str, Any]) -> Answer:
         logger.error("view %s failed in the page: %.500s", self.view_id, request["message"])
         return {}, []
+
+    def _answer_part(self, request: dict[str, Any]) -> Answer:
+        return {}, [read_part(self.bundle, request["name"]).encode()]
 
     # ------------------------------------------------------------------------- display
 
@@ -293,8 +335,20 @@ class View(anywidget.AnyWidget):
         ipywidgets would leave the view's layout, a widget of its own, behind.
         """
         layout = self.layout
+        self.detach()
+        self.group.leave(self)
         super().close()
         layout.close()
 
     def _ipython_display_(self) -> None:
         display_view(self)
+
+
+def _given_lines(result: Any, *, save: bool) -> list[str]:
+    """Return the lines that open a Result which no board made."""
+    path = f"{result.kind}-{result.fingerprint()}.safetensors"
+    said = "These numbers were given, not computed here; "
+    said += f"they are in {Path.cwd() / path}" if save else f'view.save("{path}") keeps them.'
+    if save:
+        result.save(path)
+    return [IMPORT, "", f"# {said}", f'view = iw.show(iw.load_result("{path}"))']

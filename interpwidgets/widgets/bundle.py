@@ -45,6 +45,34 @@ def read_bundle(name: str) -> str:
     return path.read_text(encoding="utf-8")
 
 
+def part_names(widget: str) -> tuple[str, ...]:
+    """Return the names of the modules that a view fetches once it is drawn.
+
+    Args:
+        widget: The name of its bundle; ``x.tools.js`` is the part "tools" of ``x``.
+    """
+    return tuple(sorted(path.name.split(".")[1] for path in STATIC.glob(f"{widget}.*.js")))
+
+
+def read_part(widget: str, name: str) -> str:
+    """Return the text of one such module.
+
+    Args:
+        widget: The name of the view's bundle.
+        name: One of its ``part_names``.
+
+    Raises:
+        BundleError: It has no such part.
+    """
+    names = part_names(widget)
+    if name not in names:
+        held = ", ".join(map(repr, names)) or "none"
+        raise BundleError(
+            f"the front end of {widget!r} has no part {name!r:.40}; it has {held}."
+        )
+    return read_bundle(f"{widget}.{name}.js")
+
+
 def packed_module(name: str) -> str:
     """Return a built module as one that unpacks itself when a page loads it.
 

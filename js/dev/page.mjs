@@ -14,7 +14,13 @@ const embedded = (text) => text.replaceAll("<", "\\u003c");
 const views = Object.fromEntries(
 	Object.entries(cases()).map(([key, view]) => [key, { widget: "attention", ...view }]),
 );
-const modules = { attention: { esm: bundle("attention.js"), css: bundle("attention.css") } };
+const modules = {
+	attention: {
+		esm: bundle("attention.js"),
+		css: bundle("attention.css"),
+		parts: { tools: bundle("attention.tools.js") },
+	},
+};
 const paper = theme === "dark" ? "#111" : "#fff";
 const mounts = Object.keys(views)
 	.map((key) => `<h2>${key}</h2><div class="iw-mount" data-iw-key="${key}"></div>`)

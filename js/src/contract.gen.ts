@@ -39,6 +39,54 @@ export interface HeadDetail {
 	scale: number;
 }
 
+export interface Measure {
+	name: string;
+	title: string;
+	why: string;
+}
+
+export interface Reference {
+	name: string;
+	title: string;
+}
+
+export interface ScoredHeads {
+	name: string;
+	title: string;
+	values: ((number | null)[])[];
+	low: number | null;
+	high: number | null;
+	null_title: string;
+}
+
+export interface WireControl {
+	n: number;
+	mean: number;
+	low: number;
+	high: number;
+	title: string;
+}
+
+export interface WireEffect {
+	title: string;
+	value: number;
+	unit: string;
+	control: WireControl | null;
+	note: string;
+}
+
+export interface Ablated {
+	heads: [number, number][];
+	mode: string;
+}
+
+export interface WireAlignment {
+	tokens: TokenInfo[];
+	pairs: [number, number][];
+	unmatched: number[];
+	unmatched_other: number[];
+}
+
 export interface AttentionPayload {
 	version: 1;
 	kind: "attention";
@@ -58,6 +106,17 @@ export interface AttentionPayload {
 	nonfinite: number[][];
 	stamp: Stamp;
 	details: HeadDetail[];
+	measure?: "weight" | "value_weighted" | "score";
+	hidden_sink?: boolean;
+	signed?: boolean;
+	less?: string;
+	measures?: Measure[];
+	references?: Reference[];
+	head_scores?: ScoredHeads[];
+	kv_groups?: number;
+	effect?: WireEffect | null;
+	ablated?: Ablated | null;
+	alignment?: WireAlignment | null;
 }
 
 export interface Status {
@@ -69,16 +128,34 @@ export interface Status {
 	total: number;
 }
 
+export interface LostToken {
+	position: number;
+	text: string;
+}
+
 export interface Selection {
 	heads: [number, number][];
 	tokens: number[];
+	layer: number | null;
+	feature: number | null;
+	prompt: number | null;
 	revision: number;
+	lost: LostToken[];
+}
+
+export interface Links {
+	group: string;
+	warning: string;
 }
 
 export interface Kept {
 	zoom: [number, number, number, number] | null;
 	panel_open: boolean;
 	table_open: boolean;
+	score?: string;
+	sorted?: boolean;
+	fit?: boolean | null;
+	unmasked?: boolean;
 }
 
 export interface HeadRequest {
@@ -87,6 +164,38 @@ export interface HeadRequest {
 	run: number;
 	layer: number;
 	head: number;
+	offset?: number;
+}
+
+export interface ScoresRequest {
+	id: string;
+	kind: "scores";
+	run: number;
+}
+
+export interface DisplayRequest {
+	id: string;
+	kind: "display";
+	measure: string;
+	hide_sink: boolean;
+	less: string;
+}
+
+export interface AblateRequest {
+	id: string;
+	kind: "ablate";
+	heads: [number, number][];
+	mode: "zero" | "mean";
+}
+
+export interface ControlRequest {
+	id: string;
+	kind: "control";
+}
+
+export interface UndoRequest {
+	id: string;
+	kind: "undo";
 }
 
 export interface SelectRequest {
@@ -94,6 +203,26 @@ export interface SelectRequest {
 	kind: "select";
 	heads: [number, number][];
 	tokens: number[];
+	layer: number | null;
+	feature: number | null;
+	prompt: number | null;
+}
+
+export interface LinkRequest {
+	id: string;
+	kind: "link";
+	linked: boolean;
+}
+
+export interface CodeRequest {
+	id: string;
+	kind: "code";
+}
+
+export interface PartRequest {
+	id: string;
+	kind: "part";
+	name: string;
 }
 
 export interface PromptRequest {
@@ -111,4 +240,55 @@ export interface ReportRequest {
 	id: string;
 	kind: "report";
 	message: string;
+}
+
+export interface RowAxis {
+	name: string;
+	labels: string[];
+}
+
+export interface Expected {
+	words: string[];
+	k: number;
+	index: Bytes;
+	logprob: Bytes;
+}
+
+export interface TokensPayload {
+	version: 1;
+	kind: "token_values";
+	run: number;
+	tokens: TokenInfo[];
+	turns: Turn[];
+	prompt_index: number;
+	prompt_count: number;
+	prompt_label: string;
+	title: string;
+	unit: string;
+	signed: boolean;
+	scale: [number, number];
+	rows: string[];
+	row_axes: RowAxis[];
+	held: number[];
+	values: Bytes;
+	absent: number[];
+	nonfinite: number[];
+	expected: Expected | null;
+	rank: number[] | null;
+	stamp: Stamp;
+}
+
+export interface TokensKept {
+	row: number;
+	panel_open: boolean;
+	table_open: boolean;
+	by_value: boolean;
+	most: number | null;
+}
+
+export interface RowRequest {
+	id: string;
+	kind: "row";
+	run: number;
+	row: number;
 }

@@ -1,5 +1,5 @@
 import type { AnyModel } from "@anywidget/types";
-import type { AttentionPayload, HeadDetail, Status } from "../src/contract.gen";
+import type { AttentionPayload, HeadDetail, Selection, Status } from "../src/contract.gen";
 
 type Handler = (...args: unknown[]) => void;
 
@@ -94,12 +94,18 @@ export function payload(change: Partial<AttentionPayload> = {}): AttentionPayloa
 	};
 }
 
+export const selection = (change: Partial<Selection> = {}): Selection => ({
+	...{ heads: [], tokens: [], layer: null, feature: null, prompt: null, revision: 0, lost: [] },
+	...change,
+});
+
 export function traits(change: Record<string, unknown> = {}): Record<string, unknown> {
 	return {
 		view_id: "v1",
 		payload: payload(),
 		status,
-		selection: { heads: [], tokens: [], revision: 0 },
+		selection: selection(),
+		links: { group: "", warning: "" },
 		kept: { zoom: null, panel_open: false, table_open: false },
 		...change,
 	};

@@ -26,6 +26,16 @@ describe("a saved view", () => {
 		model.send({ id: "a" });
 		expect(await answer).toMatchObject({ id: "a", ok: false, error: { code: "no-kernel" } });
 	});
+	it("answers with the page's own code", async () => {
+		const model = new SavedModel({}, { tools: "export default 1" });
+		const answer = new Promise<unknown[]>((resolve) =>
+			model.on("msg:custom", (...all) => resolve(all)),
+		);
+		model.send({ id: "a", kind: "part", name: "tools" });
+		const [message, buffers] = await answer;
+		expect(message).toEqual({ id: "a", ok: true });
+		expect(new TextDecoder().decode(Object(buffers)[0])).toBe("export default 1");
+	});
 	it("says in its place why it cannot be shown", async () => {
 		document.body.innerHTML = '<div class="iw-mount" data-iw-key="k">the static copy</div>';
 		await mountAll({ views: {}, modules: {} });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { mapLayout, thumbLayout } from "../src/views/attention/layout";
-import { pan, within, zoomAt } from "../src/views/attention/zoom";
+import { pan, within, zoomAt } from "../src/views/attention/tools/zoom";
 
 const tokens = (count: number) =>
 	Array.from({ length: count }, () => ({ text: " word", special: false, generated: false }));

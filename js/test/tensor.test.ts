@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { MASKED, paint, pool } from "../src/shared/pixels";
-import { bytesOf, checksum, decode, decodeMatrix, rowOf, unpack } from "../src/shared/tensor";
+import { bytesOf, checksum, decode, decodeMatrix, rowOf } from "../src/shared/tensor";
 
 const halves = (...bits: number[]): Uint8Array => new Uint8Array(Uint16Array.from(bits).buffer);
 
@@ -36,6 +36,11 @@ describe("decode", () => {
 		const data = new Uint8Array([0, 127, 254, 255]);
 		expect([...decode({ dtype: "uint8", shape: [4], data }, 2, 4)]).toEqual([0, 1, 2, Number.NaN]);
 	});
+	it("reads signed codes around 127", () => {
+		const data = new Uint8Array([0, 127, 254, 255]);
+		const tensor = { dtype: "uint8" as const, shape: [4], data };
+		expect([...decode(tensor, 2, 4, true)]).toEqual([-2, 0, 2, Number.NaN]);
+	});
 	it("refuses a tensor of another length", () => {
 		const tensor = { dtype: "uint8" as const, shape: [2, 2], data: new Uint8Array(3) };
 		expect(() => decode(tensor, 1, 4)).toThrow("4 numbers came with 3 bytes");
@@ -48,9 +53,6 @@ describe("a triangle", () => {
 	it("has rows as long as their query has keys", () => {
 		expect([...rowOf(matrix, 1)]).toEqual([0.5, 0]);
 	});
-	it("unpacks to a square", () => {
-		expect([...unpack(matrix)]).toEqual([1, 0, 0, 0.5, 0, 0, 0, 0.5, Number.NaN]);
-	});
 	it("has a sum of what is finite, weighted by the key", () => {
 		expect(checksum(matrix)).toBe(2.5);
 	});
@@ -58,13 +60,17 @@ describe("a triangle", () => {
 		const cells = pool(matrix, { query: 0, key: 0, count: 3 }, 2, true);
 		expect([...cells]).toEqual([1, MASKED, 0.5, Number.NaN]);
 	});
+	it("is pooled by the size whatever the sign, and has zeros where it holds no keys", () => {
+		const signed = { size: 2, triangle: true, values: Float32Array.of(0.2, -0.5, 0.3) };
+		const window = { query: 0, key: 0, count: 2 };
+		expect([...pool(signed, window, 2, true)]).toEqual([-0.5]);
+		expect(pool(signed, window, 1, false)[1]).toBe(0);
+	});
 	it("leaves masked cells unpainted", () => {
 		const pixels = new Uint32Array(4);
 		const target = { pixels, stride: 2, x: 0, y: 0, size: 2, gap: 0 };
 		paint(target, Float32Array.of(1, MASKED, 0, 0), 2, {
-			levels: new Uint32Array(256).fill(7),
-			hatch: 9,
-			scale: 1,
+			...{ theme: "light", levels: new Uint32Array(255).fill(7), hatch: 9, top: 1, signed: false },
 		});
 		expect([...pixels]).toEqual([7, 0, 7, 7]);
 	});

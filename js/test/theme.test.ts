@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { makeLife } from "../src/shared/life";
-import { currentTheme, watchTheme } from "../src/shared/theme";
+import { currentTheme } from "../src/shared/theme";
+import { watchTheme } from "../src/shared/watch";
 
 function root(background = ""): HTMLElement {
 	const outer = document.createElement("div");

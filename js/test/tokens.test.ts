@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { tokenNode, tokenText } from "../src/shared/tokens";
+import { spelled, tokenNode, tokenText } from "../src/shared/tokens";
 
 const token = (text: string, special = false) => ({ text, special, generated: false });
 
@@ -44,7 +44,8 @@ describe("tokenNode", () => {
 	});
 	it("keeps the full text in the title", () => {
 		expect(tokenNode(token("abcdefgh"), 3).textContent).toBe("ab…");
-		expect(tokenNode(token("a\u200bbcdefgh"), 3).title).toBe('"a\\u200Bbcdefgh"');
+		expect(tokenNode(token("a\u200bbcdefgh"), 3).title).toBe("a\u200bbcdefgh");
+		expect(spelled({ text: "a\u200bb" })).toBe('"a\\u200Bb"');
 	});
 	it("has a real space in running text and a dot alone", () => {
 		expect(tokenNode(token(" a"), 9, true).textContent).toBe(" a");

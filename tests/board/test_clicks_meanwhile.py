@@ -17,9 +17,10 @@ def test_a_click_while_the_selection_is_kept_wins(monkeypatch: pytest.MonkeyPatc
     view = board.attention()
     board.run("the cat sat")
     view.selection = Selection([(0, 1)])
-    content = {"id": "1", "kind": "select", "heads": [[3, 2]], "tokens": [1]}
+    rest = {"layer": None, "feature": None, "prompt": None}
+    content = {"id": "1", "kind": "select", "heads": [[3, 2]], "tokens": [1], **rest}
     click = threading.Thread(target=view._on_message, args=(view, content, []))
-    keep = Selection.kept_for
+    keep = Selection.tokens_of
 
     def keep_slowly(self: Selection, *run: Any) -> Selection:
         monkeypatch.undo()
@@ -27,7 +28,7 @@ def test_a_click_while_the_selection_is_kept_wins(monkeypatch: pytest.MonkeyPatc
         click.join(0.5)
         return keep(self, *run)
 
-    monkeypatch.setattr(Selection, "kept_for", keep_slowly)
+    monkeypatch.setattr(Selection, "tokens_of", keep_slowly)
     board.run("the cat sat")
     click.join(10)
     assert view.selection.heads == ((3, 2),)

@@ -247,7 +247,7 @@ def test_a_rerun_cell_keeps_head_zoom_and_what_tokens_still_mean(
     view.kept = {**view.kept, "zoom": [0, 2, 0, 2]}
     again = iw.attention(model, "the cat ran")
     assert again is view
-    assert view.selection == Selection([(2, 1)], [1], ["cat"])
+    assert view.selection == Selection([(2, 1)], [1], token_text=["cat"])
     assert view.kept["zoom"] == [0, 2, 0, 2]
     assert view.payload["details"][0]["layer"] == 2
     assert view.result.tokens.text == ("the", "cat", "ran")

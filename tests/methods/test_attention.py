@@ -163,7 +163,7 @@ def test_a_stopped_run_shows_what_it_reached_and_marks_the_rest() -> None:
 def test_provenance_says_where_the_numbers_came_from() -> None:
     result = attention(iw.load("lil-attn-2l"), [1, 5, 6])
     p = result.provenance
-    assert (p.model, p.dtype, p.sites) == ("lil-attn-2l", "float32", ("pattern",))
+    assert (p.model, p.dtype, p.sites) == ("lil-attn-2l", "float32", ("pattern", "v"))
     assert len(p.revision) == 6
     assert p.intervened == ()
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 WITH_EXAMPLES = [
+    "interpwidgets.board.ablating",
     "interpwidgets.board.calls",
     "interpwidgets.board.session",
     "interpwidgets.methods.activations",
@@ -21,6 +22,7 @@ WITH_EXAMPLES = [
     "interpwidgets.models.description",
     "interpwidgets.models.loading",
     "interpwidgets.models.registering",
+    "interpwidgets.widgets.links",
 ]
 
 

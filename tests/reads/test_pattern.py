@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interpwidgets.reads.pattern import keep_pattern, pattern_bytes
+from interpwidgets.reads.pattern import keep_pattern, keep_scores, pattern_bytes
 
 VALUES = st.floats(width=32, allow_nan=True, allow_infinity=True)
 
@@ -44,3 +44,13 @@ def test_only_the_asked_heads_are_kept() -> None:
 def test_the_budget_decides_how_many_bytes_are_kept() -> None:
     assert pattern_bytes(12, 12, 128) == 2 * 144 * 128**2
     assert pattern_bytes(12, 12, 512) == 144 * 512**2
+
+
+def test_scores_are_kept_in_float16_and_stay_finite_or_masked() -> None:
+    scores = torch.tensor([-torch.inf, -1e6, 0.5, 1e6, torch.inf, torch.nan])
+    kept = keep_scores(scores.reshape(1, 1, 1, 6), heads=None)[0, 0, 0]
+    assert kept.dtype == torch.float16
+    assert kept[:5].tolist() == [-torch.inf, -65504, 0.5, 65504, torch.inf]
+    assert kept[5].isnan()
+    some = torch.rand(2, 4, 3, 3)
+    assert torch.equal(keep_scores(some, heads=(3, 1)), some[:, [3, 1]].half())

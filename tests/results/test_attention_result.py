@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -105,6 +106,64 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
         result_of(np.zeros((1, 1, 2, 2)))
     with pytest.raises(ResultError, match="layer_runs has 2 entries for 1 layers"):
         result_of(np.zeros((1, 1, 2, 2), np.float16), layer_runs=(1, 1))
+
+
+NORMS = np.ones((1, 1, 2), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"measure": "mass"}, "measure is one of weight, value_weighted, score, not 'mass'"),
+        ({"signed": True}, "scores and differences are signed, and nothing else is"),
+        ({"less": "run 2"}, "scores and differences are signed"),
+        ({"measure": "score"}, "scores and differences are signed"),
+        ({"scale": 0.0}, "scale is a finite number above 0, not 0"),
+        ({"scale": float("nan")}, "scale is a finite number above 0, not nan"),
+        ({"value_norms": NORMS[..., :1]}, r"value_norms must be float32 \(1, 1, 2\)"),
+        ({"value_norms": NORMS.astype(float)}, "it is float64"),
+        (
+            {"scores": np.zeros((1, 1, 2, 2), np.float32)},
+            r"scores must be float16 \(1, 1, 2, 2\)",
+        ),
+        ({"n_heads": 4, "n_kv_heads": 3}, "4 heads do not share 3 key-value heads evenly"),
+    ],
+)
+def test_fields_that_do_not_fit_are_refused(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ResultError, match=message):
+        result_of(np.zeros((1, 1, 2, 2), np.float16), **fields)
+
+
+def test_a_file_of_before_there_were_measures_opens(tmp_path: Path) -> None:
+    fields = {
+        "provenance": {"model": "m", "run": 3, "sites": ["pattern"]},
+        "tokens": {"ids": [4, 5], "text": ["a", "b"], "special": [False] * 2,
+                   "generated": [False] * 2},
+        "layers": [0], "heads": [0], "layer_runs": [3], "causal": True, "scale": 1.0,
+        "prompt_index": 0, "prompt_count": 1,
+    }  # fmt: skip
+    metadata = {"format": "interpwidgets-result", "version": "1", "kind": "attention"}
+    metadata["fields"] = json.dumps(fields)
+    path = str(tmp_path / "old")
+    save_file({"pattern": np.ones((1, 1, 2, 2), np.float16)}, path, metadata=metadata)
+    opened = iw.load_result(path)
+    assert isinstance(opened, AttentionPattern)
+    assert (opened.measure, opened.value_norms, opened.scores) == ("weight", None, None)
+    assert opened.kv_groups == 1
+    assert opened.weights(0, 0).tolist() == [[1, 1], [1, 1]]
+
+
+def test_heads_that_share_a_key_value_head_are_counted() -> None:
+    pattern = np.zeros((1, 1, 2, 2), np.float16)
+    assert result_of(pattern, n_heads=8, n_kv_heads=2).kv_groups == 4
+    assert result_of(pattern, n_heads=8, n_kv_heads=8).kv_groups == 1
+
+
+@pytest.mark.parametrize("scale", [0.3, 1.0, 3.0, 40.0])
+def test_float16_numbers_are_within_their_resolution(scale: float) -> None:
+    values = np.linspace(-scale, scale, 4001)
+    result = result_of(np.zeros((1, 1, 1, 1), np.float16), scale=scale)
+    assert np.abs(values.astype(np.float16) - values).max() <= result.resolution
 
 
 def test_a_head_that_is_not_held_is_named() -> None:

@@ -37,6 +37,9 @@ def sent(view: AttentionView, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any
     return out
 
 
+NOTHING = {"heads": [], "tokens": [], "layer": None, "feature": None, "prompt": None}
+
+
 def ask(view: AttentionView, **content: Any) -> None:
     view._on_message(view, {"id": "7", **content}, [])
 
@@ -60,8 +63,8 @@ def test_a_head_of_an_old_run_is_answered_as_stale(
 def test_a_selection_from_the_browser_is_a_python_value(
     view: AttentionView, sent: list[Any]
 ) -> None:
-    ask(view, kind="select", heads=[[0, 1], [1, 2]], tokens=[4, 2])
-    assert view.selection == Selection([(0, 1), (1, 2)], [4, 2], ["t4", "t2"])
+    ask(view, kind="select", **NOTHING | {"heads": [[0, 1], [1, 2]], "tokens": [4, 2]})
+    assert view.selection == Selection([(0, 1), (1, 2)], [4, 2], token_text=["t4", "t2"])
     assert sent[0][0]["revision"] == view.selection_revision
 
 
@@ -97,10 +100,14 @@ BAD_REQUESTS: list[Any] = [
     {"kind": "head", "run": 0, "layer": 1, "head": 2, "more": 1},
     {"kind": "head", "run": 0, "layer": "1", "head": 2},
     {"kind": "head", "run": 0, "layer": True, "head": 2},
-    {"kind": "select", "heads": [[0]], "tokens": []},
-    {"kind": "select", "heads": [[0, 9]], "tokens": []},
-    {"kind": "select", "heads": "all", "tokens": []},
-    {"kind": "select", "heads": [], "tokens": [99]},
+    {"kind": "select", **NOTHING, "heads": [[0]], "tokens": []},
+    {"kind": "select", **NOTHING, "heads": [[0, 9]], "tokens": []},
+    {"kind": "select", **NOTHING, "heads": "all", "tokens": []},
+    {"kind": "select", **NOTHING, "heads": [], "tokens": [99]},
+    {"kind": "select", "heads": [], "tokens": []},
+    {"kind": "select", **NOTHING, "layer": "1"},
+    {"kind": "select", **NOTHING, "layer": -1},
+    {"kind": "select", **NOTHING, "prompt": 5},
     {"kind": "prompt", "index": 5},
     {"kind": "rerun"},
 ]

@@ -5,7 +5,11 @@ export class SavedModel {
 	private handlers = new Map<string, Set<Handler>>();
 	private changed = new Set<string>();
 
-	constructor(private traits: Record<string, unknown>) {}
+	/** `parts`: the text of modules that a view fetches once it is drawn, by name. */
+	constructor(
+		private traits: Record<string, unknown>,
+		private parts: Record<string, unknown> = {},
+	) {}
 
 	get(name: string): unknown {
 		return this.traits[name];
@@ -23,10 +27,13 @@ export class SavedModel {
 		for (const name of names) this.emit(`change:${name}`);
 	}
 
-	/** Nobody is there to answer, and that is the answer. */
-	send(content: { id?: unknown }): void {
+	/** Code comes from the page. Of the rest nobody is there to answer, and that is the answer. */
+	send({ id, kind, name }: { id?: unknown; kind?: unknown; name?: unknown }): void {
+		const part = kind === "part" ? this.parts[String(name)] : undefined;
 		const error = { code: "no-kernel", message: "this page has no kernel" };
-		setTimeout(() => this.emit("msg:custom", { id: content.id, ok: false, error }, []));
+		const answer = part === undefined ? { id, ok: false, error } : { id, ok: true };
+		const buffers = part === undefined ? [] : [new TextEncoder().encode(String(part))];
+		setTimeout(() => this.emit("msg:custom", answer, buffers));
 	}
 
 	on(event: string, handler: Handler): void {

@@ -54,7 +54,9 @@ export async function mountAll(page: Record<string, unknown>): Promise<void> {
 		const saved = views[key];
 		if (!isRecord(saved) || !isRecord(saved.traits))
 			throw new Error(`the page lacks the data of ${key}`);
-		const model = models.get(key) ?? new SavedModel(restore(saved.traits, saved.buffers));
+		const code = modules[String(saved.widget)];
+		const parts = isRecord(code) && isRecord(code.parts) ? code.parts : {};
+		const model = models.get(key) ?? new SavedModel(restore(saved.traits, saved.buffers), parts);
 		models.set(key, model);
 		const render = await renderer(String(saved.widget));
 		await render({ model, el, signal: new AbortController().signal });

@@ -26,6 +26,10 @@ export function h<K extends keyof HTMLElementTagNameMap>(
 	return fill(document.createElement(tag), attrs, children);
 }
 
+/** A division of the look: its class is `iw-` and the name. */
+export const div = (name: string, ...children: Child[]): HTMLDivElement =>
+	h("div", { class: `iw-${name}` }, ...children);
+
 export function s<K extends keyof SVGElementTagNameMap>(
 	tag: K,
 	attrs: Attrs = {},

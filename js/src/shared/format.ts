@@ -20,8 +20,7 @@ export function inCell(value: number): string {
 	return value >= 0.995 ? value.toFixed(1) : signed(value.toFixed(2)).replace(/^(−?)0/, "$1");
 }
 
-export const integer = (value: number): string =>
-	signed(String(value)).replace(/\B(?=(\d{3})+$)/g, ",");
+export const integer = (value: number): string => signed(value.toLocaleString("en"));
 
 export const percent = (share: number): string =>
 	`${signed(String(Math.round(share * 100)))}\u2009%`;

@@ -11,7 +11,6 @@ export interface Life {
 	after(ms: number, work: () => void): () => void;
 	frame(work: () => void): void;
 	resized(element: Element, work: () => void): void;
-	mutated(element: Node, options: MutationObserverInit, work: () => void): void;
 	end(work: () => void): void;
 }
 
@@ -51,9 +50,6 @@ export function makeLife(signal: AbortSignal, onError: (error: unknown) => void)
 		});
 		end(cancel);
 	}
-	function watch(observer: { disconnect(): void }) {
-		end(() => observer.disconnect());
-	}
 	return {
 		signal,
 		guard,
@@ -66,12 +62,7 @@ export function makeLife(signal: AbortSignal, onError: (error: unknown) => void)
 		resized(element, work) {
 			const observer = new ResizeObserver(guard(work));
 			observer.observe(element);
-			watch(observer);
-		},
-		mutated(element, options, work) {
-			const observer = new MutationObserver(guard(work));
-			observer.observe(element, options);
-			watch(observer);
+			end(() => observer.disconnect());
 		},
 	};
 }

@@ -1,7 +1,7 @@
 import type { AnyModel, RenderProps } from "@anywidget/types";
 import { h } from "./dom";
 import { type Life, makeLife } from "./life";
-import { heard, makeRpc, type Rpc } from "./rpc";
+import { makeRpc, type Rpc } from "./rpc";
 
 type Traits = Record<string, unknown>;
 
@@ -12,8 +12,6 @@ export interface Mounted<T extends Traits> {
 	rpc: Rpc;
 	/** Listens to a trait until the view goes. */
 	onTrait<K extends keyof T & string>(name: K, handler: (value: T[K]) => void): void;
-	/** Writes a trait; writes of one moment travel together. */
-	setTrait<K extends keyof T & string>(name: K, value: T[K]): void;
 	/** Says in the cell what failed, and tells Python. */
 	fail(error: unknown): void;
 	/** Takes the failure away again. */
@@ -37,38 +35,21 @@ export function mount<T extends Traits>(name: string, view: (mounted: Mounted<T>
 			if (failure.textContent === text && failure.isConnected) return;
 			failure.textContent = text;
 			root.prepend(failure);
-			rpc.request("report", { message: text }, heard);
+			rpc.request("report", { message: text });
 		};
 		const life = makeLife(lifetime.signal, fail);
 		const rpc = makeRpc(model, life);
 		life.end(() => root.remove());
-		const traits = traitAccess(model, life);
-		life.guard(() => {
-			view({ model, root, life, rpc, fail, recovered: () => failure.remove(), ...traits });
-		})();
-		const cleanUp = () => lifetime.abort();
-		signal?.addEventListener("abort", cleanUp, { once: true, signal: lifetime.signal });
-		return cleanUp;
-	};
-}
-
-function traitAccess<T extends Traits>(model: AnyModel<T>, life: Life) {
-	let saving = false;
-	return {
-		onTrait<K extends keyof T & string>(name: K, handler: (value: T[K]) => void) {
+		const recovered = () => failure.remove();
+		const onTrait: Mounted<T>["onTrait"] = (name, handler) => {
 			const listener = life.guard(() => handler(model.get(name)));
 			model.on(`change:${name}`, listener);
 			life.end(() => model.off(`change:${name}`, listener));
-		},
-		setTrait<K extends keyof T & string>(name: K, value: T[K]) {
-			model.set(name, value);
-			if (saving) return;
-			saving = true;
-			queueMicrotask(() => {
-				saving = false;
-				if (!life.signal.aborted) model.save_changes();
-			});
-		},
+		};
+		life.guard(view)({ model, root, life, rpc, fail, recovered, onTrait });
+		const cleanUp = () => lifetime.abort();
+		signal?.addEventListener("abort", cleanUp, { once: true, signal: lifetime.signal });
+		return cleanUp;
 	};
 }
 

@@ -33,21 +33,21 @@ export function colour(theme: Theme, value: number): Rgb {
 
 export const css = (rgb: Rgb): string => `rgb(${rgb.join(",")})`;
 
-/** Black or white, whichever reads better on `rgb`. */
-export function textOn(rgb: Rgb): "#000" | "#fff" {
-	const [r, g, b] = rgb.map((byte) => {
-		const c = byte / 255;
-		return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
-	});
-	const y = 0.2126 * (r ?? 0) + 0.7152 * (g ?? 0) + 0.0722 * (b ?? 0);
-	return (y + 0.05) / 0.05 > 1.05 / (y + 0.05) ? "#000" : "#fff";
+/** Black or white, whichever contrasts more with `rgb`. */
+export function textOn([r, g, b]: Rgb): "#000" | "#fff" {
+	const y = 0.2126 * r ** 2.2 + 0.7152 * g ** 2.2 + 0.0722 * b ** 2.2;
+	return y > 0.179 * 255 ** 2.2 ? "#000" : "#fff";
 }
 
 export const packed = ([r, g, b]: Rgb): number => ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
 
-export const LEVELS = 256;
+/** An odd number: a signed ramp has a middle. */
+export const LEVELS = 255;
 
-/** Packed pixels for 0…1. */
-export function table(theme: Theme): Uint32Array {
-	return Uint32Array.from({ length: LEVELS }, (_, i) => packed(colour(theme, i / (LEVELS - 1))));
+/** Packed pixels for 0…1, or for −1…1. */
+export function table(theme: Theme, signed: boolean): Uint32Array {
+	return Uint32Array.from({ length: LEVELS }, (_, i) => {
+		const share = i / (LEVELS - 1);
+		return packed(colour(theme, signed ? 2 * share - 1 : share));
+	});
 }

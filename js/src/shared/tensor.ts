@@ -8,8 +8,8 @@ export interface Matrix {
 }
 
 export function bytesOf(data: Bytes): Uint8Array {
-	if (data instanceof ArrayBuffer) return new Uint8Array(data);
-	return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+	const { buffer, byteOffset } = "buffer" in data ? data : { buffer: data, byteOffset: 0 };
+	return new Uint8Array(buffer, byteOffset, data.byteLength);
 }
 
 function half(bits: number): number {
@@ -27,38 +27,49 @@ function decodeHalf(bytes: Uint8Array): Float32Array {
 	halves ??= Float32Array.from({ length: 65_536 }, (_, bits) => half(bits));
 	const out = new Float32Array(bytes.length >> 1);
 	for (let i = 0; i < out.length; i++) {
-		out[i] = halves[(bytes[2 * i] ?? 0) | ((bytes[2 * i + 1] ?? 0) << 8)] ?? 0;
+		const bits = (bytes[2 * i] as number) | ((bytes[2 * i + 1] as number) << 8);
+		out[i] = halves[bits] as number;
 	}
 	return out;
 }
 
-function decodeCodes(bytes: Uint8Array, scale: number): Float32Array {
-	const table = Float32Array.from({ length: 256 }, (_, code) => (code / 254) * scale);
+/** 0…254 is 0…scale, or −scale…scale; 255 is not finite. */
+function decodeCodes(bytes: Uint8Array, scale: number, signed: boolean): Float32Array {
+	const table = Float32Array.from(
+		{ length: 256 },
+		(_, code) => (signed ? (code - 127) / 127 : code / 254) * scale,
+	);
 	table[255] = Number.NaN;
 	const out = new Float32Array(bytes.length);
-	for (let i = 0; i < out.length; i++) out[i] = table[bytes[i] ?? 255] ?? 0;
+	for (let i = 0; i < out.length; i++) out[i] = table[bytes[i] as number] as number;
 	return out;
 }
 
 /** The numbers of a wire tensor; `count` of them, or it says which do not fit. */
-export function decode(tensor: WireTensor, scale: number, count: number): Float32Array {
+export function decode(
+	tensor: WireTensor,
+	scale: number,
+	count: number,
+	signed = false,
+): Float32Array {
 	const bytes = bytesOf(tensor.data ?? new ArrayBuffer(0));
 	const width = tensor.dtype === "float16" ? 2 : 1;
 	if (bytes.length !== count * width) {
-		throw new Error(`a ${tensor.dtype} tensor of ${count} numbers came with ${bytes.length} bytes`);
+		throw new Error(`${count} numbers came with ${bytes.length} bytes`);
 	}
-	return tensor.dtype === "float16" ? decodeHalf(bytes) : decodeCodes(bytes, scale);
+	return tensor.dtype === "float16" ? decodeHalf(bytes) : decodeCodes(bytes, scale, signed);
 }
 
 export function decodeMatrix(
 	tensor: WireTensor,
 	packed: "triangle" | "full",
 	scale: number,
+	signed = false,
 ): Matrix {
 	const size = tensor.shape[0] ?? 0;
 	const triangle = packed === "triangle";
 	const count = triangle ? (size * (size + 1)) / 2 : size * size;
-	return { size, triangle, values: decode(tensor, scale, count) };
+	return { size, triangle, values: decode(tensor, scale, count, signed) };
 }
 
 /** One query's weights, over the keys held for it (query + 1 of them in a triangle). */
@@ -67,21 +78,15 @@ export function rowOf({ size, triangle, values }: Matrix, query: number): Float3
 	return values.subarray(start, start + (triangle ? query + 1 : size));
 }
 
-/** All size × size numbers; keys a triangle does not hold are 0. */
-export function unpack(matrix: Matrix): Float32Array {
-	if (!matrix.triangle) return matrix.values;
-	const out = new Float32Array(matrix.size ** 2);
-	for (let query = 0; query < matrix.size; query++)
-		out.set(rowOf(matrix, query), query * matrix.size);
-	return out;
-}
-
 /** Σ number × (key + 1): tells two heads apart, whose rows all sum to 1. */
 export function checksum(matrix: Matrix): number {
 	let sum = 0;
-	for (let query = 0; query < matrix.size; query++)
-		rowOf(matrix, query).forEach((value, key) => {
+	for (let query = 0; query < matrix.size; query++) {
+		const row = rowOf(matrix, query);
+		for (let key = 0; key < row.length; key++) {
+			const value = row[key] as number;
 			if (Number.isFinite(value)) sum += value * (key + 1);
-		});
+		}
+	}
 	return sum;
 }

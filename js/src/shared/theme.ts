@@ -1,8 +1,4 @@
-import type { Life } from "./life";
-
 export type Theme = "light" | "dark";
-
-const SETTLE_MS = 300; // JupyterLab marks the theme first and loads its colours after
 
 function luminance(colour: string): number | null {
 	const [r, g, b, alpha = 1] = (colour.match(/[\d.]+/g) ?? []).map(Number);
@@ -30,24 +26,4 @@ function fromMarks(): Theme | null {
 export function currentTheme(root: Element): Theme {
 	const preferred = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
 	return fromBackground(root) ?? fromMarks() ?? preferred;
-}
-
-/** Keeps `data-theme` on the root right, and says when it changes. */
-export function watchTheme(root: HTMLElement, life: Life, changed: (theme: Theme) => void): void {
-	const update = () => {
-		const theme = currentTheme(root);
-		if (root.dataset.theme === theme) return;
-		root.dataset.theme = theme;
-		changed(theme);
-	};
-	const soon = () => {
-		update();
-		life.after(SETTLE_MS, update);
-	};
-	const attributeFilter = ["class", "style", "theme", "data-theme", "data-jp-theme-light"];
-	for (const node of [document.documentElement, document.body]) {
-		life.mutated(node, { attributes: true, attributeFilter }, soon);
-	}
-	life.on(matchMedia("(prefers-color-scheme: dark)"), "change", soon);
-	soon();
 }

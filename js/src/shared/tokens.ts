@@ -12,8 +12,6 @@ const BYTES = /^(?:<0x[0-9a-f]{2}>)+$/i;
 const INVISIBLE = /^[\p{C}\p{M}\u115f\u1160\u3164]*$/u;
 const HIDDEN =
 	/[\u061c\u00ad\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]|(?![\t\n\r])\p{Cc}/gu;
-const WIDE =
-	/\p{Emoji_Presentation}|[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60]/u;
 const RTL = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/;
 
 const codePoint = (char: string): string =>
@@ -44,9 +42,10 @@ function shown({ text, special }: TokenInfo): Shown {
 
 const segmenter = "Segmenter" in Intl ? new Intl.Segmenter() : null;
 
-function graphemes(text: string): string[] {
-	return segmenter ? Array.from(segmenter.segment(text), (part) => part.segment) : [...text];
-}
+const graphemes = (text: string): string[] =>
+	segmenter && /[^ -~…]/.test(text)
+		? Array.from(segmenter.segment(text), (part) => part.segment)
+		: [...text];
 
 function truncate(text: string, max: number): string {
 	if (text.length <= max) return text;
@@ -55,7 +54,7 @@ function truncate(text: string, max: number): string {
 }
 
 /** Every character spelt out, as a title: quotes around it, escapes for what cannot be seen. */
-export const spelled = ({ text }: TokenInfo): string =>
+export const spelled = ({ text }: { text: string }): string =>
 	JSON.stringify(text).replace(HIDDEN, (char) => `\\u${codePoint(char).slice(2)}`);
 
 /** The token in a line of plain text: an aria label, a canvas, SVG, a copied table. */
@@ -69,7 +68,7 @@ export function tokenText(token: TokenInfo, max = 24): string {
 /** The token in the page. In running text a leading space is a space, alone it is a dot. */
 export function tokenNode(token: TokenInfo, max = 40, running = false): HTMLElement {
 	const { pill, lead, text } = shown(token);
-	const node = h("bdi", { class: "iw-tok", title: spelled(token) });
+	const node = h("bdi", { class: "iw-tok", title: token.text });
 	if (pill) node.append(h("span", { class: "iw-pill" }, truncate(text, max)));
 	else {
 		if (lead)
@@ -84,8 +83,6 @@ export function tokenNode(token: TokenInfo, max = 40, running = false): HTMLElem
 export function tokenWidth(token: TokenInfo, max: number): number {
 	const { pill, lead, text } = shown(token);
 	let columns = lead;
-	const short = truncate(text, max);
-	if (/^[ -~…]*$/.test(short)) columns += short.length;
-	else for (const part of graphemes(short)) columns += WIDE.test(part) ? 2 : 1;
+	for (const part of graphemes(truncate(text, max))) columns += part > "\u2e80" ? 2 : 1;
 	return pill ? columns * 6 + 12 : columns * 7.3;
 }

@@ -1,65 +1,56 @@
-import type { AttentionPayload, Kept, Selection, Status } from "../../contract.gen";
+import type { AttentionPayload, Kept, Status } from "../../contract.gen";
+import { type LinkedTraits, linkSelection } from "../../shared/links";
 import { hideStaticCopies, type Mounted, mount } from "../../shared/mount";
-import { heard } from "../../shared/rpc";
-import { makeEffects } from "./effects";
+import { loadPart } from "../../shared/parts";
 import { Heads } from "./heads";
-import { type Action, initial, reduce, type State } from "./state";
-import { makeView } from "./view";
+import { type Change, initial, onPayload } from "./state";
+import { type Core, makeView, type Tools } from "./view";
 import "../../shared/look.css";
 import "./style.css";
 
-type Traits = {
-	view_id: string;
+type Traits = LinkedTraits & {
 	payload: AttentionPayload | null;
 	status: Status | null;
-	selection: Selection | null;
 	kept: Kept | null;
 };
 
-const keptOf = ({ zoom, panelOpen, tableOpen }: State): Kept => ({
-	zoom: zoom && [...zoom],
-	panel_open: panelOpen,
-	table_open: tableOpen,
-});
-
-const KEPT = ["zoom", "panelOpen", "tableOpen"] as const;
-
-function attention({
-	model,
-	root,
-	life,
-	rpc,
-	fail,
-	recovered,
-	onTrait,
-	setTrait,
-}: Mounted<Traits>): void {
+function attention(at: Mounted<Traits>): void {
+	const { model, root, life, rpc, fail, onTrait } = at;
 	const heads = new Heads();
-	const ask = async (kind: string, fields: Record<string, unknown>) => {
-		const answer = await rpc.request(kind, fields, heard);
-		if (!answer.ok) fail(`${kind}: ${answer.message}`);
+	const ask: Core["ask"] = async (kind, fields = {}) => {
+		const answer = await rpc.request(kind, fields);
+		if (!answer.ok && answer.code !== "no-kernel") fail(`${kind}: ${answer.message}`);
+		return answer;
 	};
-	const view = makeView(root, life, heads, dispatch, {
-		rerun: () => ask("rerun", {}),
-		prompt: (index) => ask("prompt", { index }),
-	});
-	const runEffects = makeEffects(life, rpc, heads, dispatch, () => state);
 	let state = initial;
 	let scheduled = false;
+	let failed = false;
+	const setLinks: Core["setLinks"] = (to) => links.setLinks(to);
+	const keep = (kept: Kept) => {
+		model.set("kept", kept);
+		model.save_changes();
+	};
+	const core = { root, life, rpc, heads, set, state: () => state, ask, setLinks, keep };
+	const view = makeView(core, () => {
+		set({ panelOpen: !state.panelOpen });
+		if (failed) void loadTools();
+	});
 
 	const draw = () => {
 		scheduled = false;
 		view.draw(state);
 	};
 
-	function dispatch(action: Action): void {
-		const before = state;
-		state = reduce(state, action);
-		if (state === before) return;
-		if (action.type !== "kept" && KEPT.some((part) => state[part] !== before[part])) {
-			setTrait("kept", keptOf(state));
-		}
-		runEffects();
+	function set(change: Change): void {
+		const { edits } = state;
+		const hover = change.hover ?? state.hover;
+		state = {
+			...state,
+			...change,
+			hover: String(hover) === String(state.hover) ? state.hover : hover,
+		};
+		if (state.edits > edits) links.edit(state);
+		view.changed(state);
 		if (scheduled) return;
 		scheduled = true;
 		life.frame(draw);
@@ -67,22 +58,36 @@ function attention({
 
 	function setPayload(payload: AttentionPayload | null): void {
 		heads.setPayload(payload);
-		recovered();
-		dispatch({ type: "payload", payload });
+		at.recovered();
+		set(onPayload(state, payload));
 	}
 
-	const kept = model.get("kept");
+	/** In a page whose kernel failed to answer, opening the panel asks again. */
+	async function loadTools(): Promise<void> {
+		failed = false;
+		try {
+			view.use(await loadPart<(core: Core) => Tools>("tools", at));
+		} catch {
+			failed = true;
+		}
+	}
+
+	const saved = model.get("kept");
 	const status = model.get("status");
-	const selection = model.get("selection");
-	if (kept) dispatch({ type: "kept", kept });
-	if (status) dispatch({ type: "status", status });
-	if (selection) dispatch({ type: "selection", selection });
+	if (saved) set({ ...saved, panelOpen: saved.panel_open, tableOpen: saved.table_open });
+	if (status) set({ status });
+	const links = linkSelection(at, {
+		texts: () => state.payload?.tokens.map(({ text }) => text) ?? [],
+		show: (selection) => set({ ...selection, anchor: null }),
+		links: (links) => set({ links }),
+		told: (offline) => set({ offline }),
+	});
 	setPayload(model.get("payload"));
 	onTrait("payload", setPayload);
-	onTrait("status", (status) => status && dispatch({ type: "status", status }));
-	onTrait("selection", (selection) => selection && dispatch({ type: "selection", selection }));
+	onTrait("status", (status) => status && set({ status }));
 	hideStaticCopies(model.get("view_id") ?? "", life);
 	life.guard(draw)();
+	life.frame(() => void loadTools());
 }
 
 export default { render: mount("attention", attention) };

@@ -1,30 +1,38 @@
 import type { TokenInfo } from "../../contract.gen";
 import { clamp } from "../../shared/keys";
 import { tokenWidth } from "../../shared/tokens";
-import type { Zoom } from "./zoom";
+import type { Zoom } from "./state";
 
 export const LABEL_MAX = 12;
+export const MULTIPLES_MOST = 6;
 const LEAST_CELL = 4;
 const LABEL_CELL = 13;
 const MAP_MOST = 560;
 const CORNER = { width: 196, height: 108 };
 
 /** Beside each other, or the thumbnails above the map. */
-export const isWide = (width: number): boolean => width >= 900;
+const isWide = (width: number): boolean => width >= 900;
 
 export interface ThumbLayout {
+	columns: number;
 	size: number;
+	/** Between columns, and between rows. */
 	gap: number;
+	down: number;
+	/** For layers' names; 0: each thumbnail has its own name. */
 	gutter: number;
 }
 
+/** A row a layer. */
 export function thumbLayout(width: number, layers: number, heads: number): ThumbLayout {
-	const gutter = 34;
-	const room = (isWide(width) ? clamp(width * 0.4, 380, 520) : width - 8) - gutter;
+	const room = thumbRoom(width) - 34;
 	const pitch = Math.floor(Math.min(room / Math.max(1, heads), 620 / Math.max(1, layers)));
 	const gap = pitch >= 28 ? 6 : pitch >= 22 ? 5 : 3;
-	return { size: clamp(pitch - gap, 14, 96), gap, gutter };
+	return { columns: heads, size: clamp(pitch - gap, 14, 96), gap, down: gap, gutter: 34 };
 }
+
+export const thumbRoom = (width: number): number =>
+	isWide(width) ? clamp(width * 0.4, 380, 520) : width - 8;
 
 export interface MapLayout {
 	gutter: number;

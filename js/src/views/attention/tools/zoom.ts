@@ -1,7 +1,5 @@
-import { clamp } from "../../shared/keys";
-
-/** Half-open ranges of queries and keys; both are equally long. */
-export type Zoom = readonly [query0: number, query1: number, key0: number, key1: number];
+import { clamp } from "../../../shared/keys";
+import type { Zoom } from "../state";
 
 const LEAST = 4;
 

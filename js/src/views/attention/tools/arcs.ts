@@ -1,0 +1,99 @@
+import { h, memo, s, set } from "../../../shared/dom";
+import { inCell } from "../../../shared/format";
+import { tokenText } from "../../../shared/tokens";
+import { activeQuery, type Scene } from "../scene";
+import type { Core } from "../view";
+import { rowFor, shown } from "./words";
+
+const ARC_LEAST = 0.02;
+const ARCS_MOST = 12;
+const PRINT_LEAST = 0.05;
+const SCROLL_TOKENS = 300;
+const SCROLL_HEIGHT = 264;
+
+interface Spot {
+	/** Middle of the upper edge; measured once, reading it back costs a layout of every token. */
+	x: number;
+	y: number;
+	/** The number under the token. */
+	value: HTMLElement;
+}
+
+/** Arcs from one query to its keys, and their numbers. */
+export function makeArcs({ strip }: Core): (scene: Scene) => void {
+	const arcs = s("svg", { class: "iw-svg", "aria-hidden": "true" });
+	strip.node.prepend(arcs);
+	const onTokens = memo();
+	const onWidth = memo();
+	const onQuery = memo();
+	const onRow = memo();
+	let spots: Spot[] = [];
+	return (scene) => {
+		const { payload, width, query, state } = scene;
+		const wrapped = strip.node.classList.contains("iw-wrap");
+		onTokens([payload], () => {
+			spots = strip.chips().map(({ node }) => {
+				const value = h("small");
+				node.append(value);
+				return { x: 0, y: 0, value };
+			});
+		});
+		onWidth([payload, width, wrapped], () => {
+			for (const [i, { node }] of strip.chips().entries()) {
+				const spot = spots[i];
+				if (spot) spot.x = node.offsetLeft + node.offsetWidth / 2;
+				if (spot) spot.y = node.offsetTop - 3;
+			}
+			set(arcs, { width: strip.line.clientWidth, height: strip.node.scrollHeight });
+		});
+		onQuery([payload, query], () => {
+			const spot = spots[query]; // scrollIntoView would scroll the page as well
+			if (spot && payload.tokens.length > SCROLL_TOKENS)
+				strip.node.scrollTop = spot.y - SCROLL_HEIGHT / 2;
+		});
+		onRow([payload, scene.view, scene.ink, width, wrapped, query, state.hover], () => {
+			printValues(spots, scene, wrapped);
+			arcs.replaceChildren(...drawArcs(spots, scene, wrapped));
+			const token = payload.tokens[query];
+			const name = `query ${query} of ${payload.tokens.length} is selected`;
+			set(strip.node, { "aria-label": `tokens; ${name}: ${token ? tokenText(token) : ""}` });
+		});
+	};
+}
+
+function printValues(spots: readonly Spot[], scene: Scene, wrapped: boolean): void {
+	const active = activeQuery(scene);
+	const row = rowFor(scene, active);
+	const print = wrapped ? inCell : (value: number) => shown(scene, value); // little room in lines
+	for (const [i, { value }] of spots.entries()) {
+		const number = scene.causal && i > active ? 0 : (row[i] ?? 0);
+		const loud = Math.abs(number) >= Math.max(PRINT_LEAST * scene.ink.top, wrapped ? 0.005 : 0);
+		const text = loud ? print(number) : i === scene.query && !wrapped ? "query" : "";
+		if (value.textContent !== text) value.textContent = text;
+	}
+}
+
+function drawArcs(spots: readonly Spot[], scene: Scene, wrapped: boolean): Node[] {
+	const active = activeQuery(scene);
+	const from = spots[active];
+	if (!from) return [];
+	const row = rowFor(scene, active);
+	const size = (key: number) => Math.min(1, Math.abs(row[key] ?? 0) / scene.ink.top);
+	const keys = [...row.keys()].filter((key) => key !== active && size(key) >= ARC_LEAST);
+	keys.sort((a, b) => size(b) - size(a));
+	return keys.slice(0, ARCS_MOST).flatMap((key) => {
+		const to = spots[key];
+		if (!to) return [];
+		const d = arcPath(from, to, scene.width, wrapped);
+		const less = (row[key] ?? 0) < 0 ? "iw-less" : null;
+		const look = { "stroke-width": 0.75 + size(key) * 9, opacity: 0.45 + 0.5 * size(key) };
+		return [s("path", { d, class: less, ...look })];
+	});
+}
+
+/** Within a line an arch; from line to line one that leaves and arrives from above. */
+function arcPath(from: Spot, to: Spot, width: number, wrapped: boolean): string {
+	const reach = Math.abs(to.x - from.x) / width;
+	const lift = (wrapped ? 10 + 24 * reach : 18 + 62 * reach) * 1.25;
+	return `M${from.x},${from.y}C${from.x},${from.y - lift} ${to.x},${to.y - lift} ${to.x},${to.y}`;
+}
