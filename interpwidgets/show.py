@@ -84,7 +84,7 @@ def _circuitsvis_of_attention(view: AttentionView, layer: int | None = None) -> 
 
 
 def _held(view: AttentionView) -> AttentionPattern:
-    result = view.result
+    result = view.shown
     assert result is not None  # View asked already
     return result
 

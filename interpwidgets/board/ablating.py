@@ -184,6 +184,22 @@ class AblatingBoard:
         ablation = self._checked(heads, mode)
         self._enqueue(view, lambda _: self._ablate(ablation))
 
+    def read_also(self, view: View, **more: Any) -> None:
+        """Queue the run on screen once more, reading more for a view from now on.
+
+        Args:
+            view: Who asks.
+            more: Fields of its method, e.g. ``scores=True``.
+        """
+
+        def job(_: Callable[[], bool]) -> None:
+            for slot in self._slots:
+                if slot.view is view:
+                    slot.method = dataclasses.replace(slot.method, **more)  # type: ignore[type-var]
+            self._run(self._need_batch(), self.ablation)
+
+        self._enqueue(view, job)
+
     def control_from(self, view: View) -> None:
         """Queue ``control``, asked for from a view; any later request ends it.
 

@@ -5,23 +5,53 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
+import traitlets
 
-from interpwidgets.errors import MessageError, StaleRunError
+from interpwidgets.errors import MessageError, ResultError, StaleRunError
 from interpwidgets.results.attention import AttentionPattern
+from interpwidgets.widgets.attention_display import (
+    Display,
+    Reference,
+    References,
+    displayed,
+    drawn_alignment,
+    measures,
+)
 from interpwidgets.widgets.attention_payload import (
     attention_payload,
+    head_bytes,
     head_detail,
     saved_details,
+    scored_heads,
+    unscored_heads,
+    wire_alignment,
+    wire_effect,
 )
 from interpwidgets.widgets.attention_static import attention_html
-from interpwidgets.widgets.base import View
+from interpwidgets.widgets.base import Feeder, View
 from interpwidgets.widgets.bundle import packed_module, read_bundle
-from interpwidgets.widgets.contract import HeadRequest, PromptRequest
+from interpwidgets.widgets.contract import (
+    AblateRequest,
+    AttentionPayload,
+    ControlRequest,
+    DisplayRequest,
+    HeadRequest,
+    PromptRequest,
+    ScoredHeads,
+    ScoresRequest,
+    UndoRequest,
+)
 from interpwidgets.widgets.linked import Answer
 from interpwidgets.widgets.static_form import Embed
 
 #: Bytes of the heads that a compact copy holds in full, beside the thumbnails.
 DETAILS_BUDGET = 200_000
+
+#: Bytes of one message: hosted notebooks refuse long ones.
+MESSAGE_BYTES = 1_000_000
+
+#: Weights up to which scores of all heads travel unasked: some 20 ms.
+SCORED_AT_ONCE = 1_000_000
 
 
 class AttentionView(View):
@@ -34,15 +64,36 @@ class AttentionView(View):
         **View.requests,
         "head": (HeadRequest, "_answer_head"),
         "prompt": (PromptRequest, "_answer_prompt"),
+        "scores": (ScoresRequest, "_answer_scores"),
+        "display": (DisplayRequest, "_answer_display"),
+        "ablate": (AblateRequest, "_answer_ablate"),
+        "control": (ControlRequest, "_answer_control"),
+        "undo": (UndoRequest, "_answer_undo"),
     }
+
+    measure = traitlets.Unicode("weight")
+    """What is drawn: ``"weight"``, ``"value_weighted"`` (times the norm of the key's value)
+    or ``"score"`` (before the softmax). Set in Python or in the page."""
+
+    hide_sink = traitlets.Bool(False)
+    """Whether key position 0 is left out and rows are shares of what is left."""
+
+    less = traitlets.Unicode("")
+    """The name of what is subtracted, of ``references()``; empty for nothing."""
 
     def __init__(self, **traits: Any) -> None:
         self._prompt = 0
+        self._references = References()
+        #: A measure to show once a run has brought its numbers.
+        self._awaited = ""
+        #: What is drawn: the Result on screen, or what was made of it.
+        self.shown: AttentionPattern | None = None
         super().__init__(**traits)
+        self.observe(lambda _: self._draw(), ["measure", "hide_sink", "less"])
 
     @property
     def result(self) -> AttentionPattern | None:
-        """The AttentionPattern on screen; None before the first run."""
+        """The AttentionPattern of the run on screen; None before the first run."""
         return self.results[self._prompt] if self.results else None
 
     def show(self, results: tuple[AttentionPattern, ...]) -> None:
@@ -52,9 +103,12 @@ class AttentionView(View):
             results: One per prompt of the run.
         """
         with self.hold_sync():
+            self._references.remember(self.results, results)
             self.results = results
             self._prompt = min(self._prompt, len(results) - 1)
             self.refresh_selection()
+            if self._awaited and results[self._prompt].scores is not None:
+                self.measure, self._awaited = self._awaited, ""
             self._draw()
 
     def move_to_prompt(self, prompt: int) -> None:
@@ -63,13 +117,101 @@ class AttentionView(View):
             self._prompt = prompt
             self._draw()
 
+    # ------------------------------------------------------------------- what is compared
+
+    def compare(self, other: Any, *, title: str = "") -> None:
+        """Draw the difference from another run, or another view's run.
+
+        Args:
+            other: An AttentionPattern of the same layers and heads, or a view of one.
+            title: What to call it; its run by default.
+
+        Raises:
+            ResultError: It is of other layers or heads.
+        """
+        result = self._need_result()
+        other = getattr(other, "result", other)
+        if not isinstance(other, AttentionPattern):
+            kind = type(other).__name__
+            raise ResultError(
+                f"compare takes an AttentionPattern or a view of one; got {kind}."
+            )
+        result.difference(other, align="text")  # refuses in words what cannot be subtracted
+        self.less = ""  # what is subtracted may have the same name as before
+        self.less = self._references.give(title, other)
+
+    def references(self) -> list[Reference]:
+        """Return what can be subtracted from what is shown: earlier runs, other prompts."""
+        return self._references.of(self.results, self._prompt) if self.results else []
+
+    @traitlets.validate("measure", "hide_sink", "less")
+    def _check_display(self, proposal: Any) -> Any:
+        name, value = proposal["trait"].name, proposal["value"]
+        wanted = {"measure": self.measure, "hide_sink": self.hide_sink, "less": self.less}
+        Display(**{**wanted, name: value})
+        result = self.result
+        if name == "measure" and result is not None:
+            why = {one["name"]: one["why"] for one in measures(result, can_run=False)}[value]
+            if why:
+                raise MessageError(f"{value} cannot be shown of this run: {why}.")
+        if name == "less" and value and value not in [of.name for of in self.references()]:
+            raise MessageError(
+                f"there is no {value!r} to subtract; there is "
+                f"{', '.join(of.name for of in self.references()) or 'nothing yet'}."
+            )
+        return value
+
+    def display_in_code(self) -> list[str]:
+        """Return the lines that choose the same numbers."""
+        lines = [f"view.measure = {self.measure!r}"] if self.measure != "weight" else []
+        if self.hide_sink:
+            lines.append("view.hide_sink = True")
+        if self.shown is not None and self.shown.less:
+            if self.less.startswith("prompt-"):
+                lines.append(f"view.less = {self.less!r}")
+            else:
+                lines.append(f"# shown on screen less {self.shown.less}: view.compare(...)")
+        return lines
+
+    # --------------------------------------------------------------------------- drawing
+
     def _draw(self) -> None:
         result = self.result
         if result is None:
             return
+        references = self.references()
+        display = Display(self.measure, self.hide_sink, self.less)
+        self.shown = shown = displayed(result, display, references)
+        chosen = self.chosen_head(result)
+        along = [chosen] if head_bytes(shown) <= MESSAGE_BYTES else []
+        payload = attention_payload(shown, along)
+        payload["measures"] = measures(result, can_run=self.feeder is not None)
+        payload["references"] = [{"name": of.name, "title": of.title} for of in references]
+        payload["head_scores"] = self._scores(values=self._scored())
+        if shown.less:
+            other = next(of.result for of in references if of.name == self.less)
+            alignment = drawn_alignment(result, other)
+            if alignment is not None:
+                payload["alignment"] = wire_alignment(alignment, other.tokens)
+        self._add_effect(payload)
         with self.hold_sync():
-            self.payload = dict(attention_payload(result, [self.chosen_head(result)]))
+            self.payload = dict(payload)
             self._draw_status(result)
+
+    def _scores(self, *, values: bool) -> list[ScoredHeads]:
+        result = self.result
+        if result is None or len(result.tokens) < 2:
+            return []
+        if not values:
+            return unscored_heads()
+        weights = result.without_sink() if self.hide_sink else result
+        return scored_heads(weights.pattern_scores())
+
+    def _scored(self) -> bool:
+        """Whether to score the heads now: it is quick, or the page shows a score."""
+        result = self.result
+        quick = result is not None and result.pattern.size <= SCORED_AT_ONCE
+        return quick or bool(self.kept.get("score"))
 
     def _draw_status(self, result: AttentionPattern) -> None:
         run = result.provenance.run
@@ -102,6 +244,22 @@ class AttentionView(View):
         result = self.result if prompt is None else self.results[prompt]
         return None if result is None else tuple(result.tokens.text)
 
+    def _add_effect(self, payload: AttentionPayload) -> None:
+        feeder = self.feeder
+        if feeder is None or feeder.ablation is None:
+            return
+        ablation, effect = feeder.ablation, feeder.effect
+        payload["ablated"] = {"heads": list(ablation.heads), "mode": ablation.mode}
+        if effect is not None:
+            payload["effect"] = wire_effect(effect)
+
+    def show_effect(self) -> None:
+        """Draw what an ablation did, or its control, beside the same numbers."""
+        if self.payload is not None:
+            payload: Any = {**self.payload, "effect": None, "ablated": None}
+            self._add_effect(payload)
+            self.payload = payload
+
     def chosen_head(self, result: AttentionPattern) -> tuple[int, int]:
         """Return the head drawn large: the last one selected, else the first held."""
         heads = self.selection.heads
@@ -114,7 +272,7 @@ class AttentionView(View):
             embed: ``"compact"`` holds the chosen heads, ``"full"`` all of them.
         """
         traits = super().traits_to_embed(embed)
-        result = self.result
+        result = self.shown
         if result is None:
             return traits
         if embed == "full":
@@ -123,7 +281,9 @@ class AttentionView(View):
         else:
             chosen = [self.chosen_head(result), *reversed(self.selection.heads)]
             details = saved_details(result, chosen, DETAILS_BUDGET)
-        return {**traits, "payload": {**(self.payload or {}), "details": details}}
+        scores = self._scores(values=True)
+        more = {"details": details, "head_scores": scores}
+        return {**traits, "payload": {**(self.payload or {}), **more}}
 
     def summary(self) -> str:
         """Return the view's shape and provenance in one line."""
@@ -139,7 +299,7 @@ class AttentionView(View):
 
     def static_html(self) -> str:
         """Return the thumbnails as a picture and the chosen head as a table."""
-        result, payload = self.result, self.payload
+        result, payload = self.shown, self.payload
         if result is None or payload is None:
             return super().static_html()
         thumbs = payload["thumbs"]
@@ -152,16 +312,52 @@ class AttentionView(View):
     # ------------------------------------------------------------------------ messages
 
     def _answer_head(self, request: dict[str, Any]) -> Answer:
-        result = self._result_of_run(request["run"])
-        detail = head_detail(result, request["layer"], request["head"])
-        data = detail["tensor"].pop("data")
-        return {"detail": detail}, [data]
+        """Send a head, or the part of a long one from an offset on."""
+        self._check_run(request["run"])
+        assert self.shown is not None
+        detail = head_detail(self.shown, request["layer"], request["head"])
+        data, start = detail["tensor"].pop("data"), request.get("offset", 0)
+        if not 0 <= start <= len(data):
+            raise MessageError(f"a head of {len(data)} bytes has no offset {start}.")
+        part = data[start : start + MESSAGE_BYTES]
+        return {"detail": detail, "total": len(data)}, [part]
 
-    def _result_of_run(self, run: int) -> AttentionPattern:
-        result = self.result
-        if result is None or result.provenance.run != run:
+    def _check_run(self, run: int) -> None:
+        if self.result is None or self.result.provenance.run != run:
             raise StaleRunError(f"run {run} is not on screen any more.")
-        return result
+
+    def _answer_scores(self, request: dict[str, Any]) -> Answer:
+        self._check_run(request["run"])
+        return {"head_scores": self._scores(values=True)}, []
+
+    def _answer_display(self, request: dict[str, Any]) -> Answer:
+        wanted = request["measure"]
+        if wanted == "score" and self.result is not None and self.result.scores is None:
+            self._need_feeder().read_also(self, scores=True)
+            self._awaited = wanted
+            return {}, []
+        with self.hold_trait_notifications():
+            self.measure, self.hide_sink = wanted, request["hide_sink"]
+            self.less = request["less"]
+        return {}, []
+
+    def _need_feeder(self) -> Feeder:
+        if self.feeder is None:
+            raise MessageError("this view has nothing to run again; run its cell.")
+        return self.feeder
+
+    def _answer_ablate(self, request: dict[str, Any]) -> Answer:
+        heads = [(layer, head) for layer, head in request["heads"]]
+        self._need_feeder().ablate_from(self, heads, request["mode"])
+        return {}, []
+
+    def _answer_control(self, _: dict[str, Any]) -> Answer:
+        self._need_feeder().control_from(self)
+        return {}, []
+
+    def _answer_undo(self, _: dict[str, Any]) -> Answer:
+        self._need_feeder().undo_from(self)
+        return {}, []
 
     def _answer_prompt(self, request: dict[str, Any]) -> Answer:
         if not 0 <= request["index"] < len(self.results):

@@ -9,7 +9,8 @@ import numpy as np
 
 from interpwidgets.axes import head_name
 from interpwidgets.results.attention import AttentionPattern
-from interpwidgets.widgets.attention_picture import RAMP
+from interpwidgets.widgets.attention_picture import ramp_stops
+from interpwidgets.widgets.attention_static import measure_words
 from interpwidgets.widgets.token_html import token_text
 
 if TYPE_CHECKING:
@@ -43,18 +44,24 @@ def attention_figure(
     weights = result.weights(layer, head)
     if result.causal:
         weights[~np.tri(len(result.tokens), dtype=bool)] = np.nan
+    stops = ramp_stops(signed=result.signed)
     labels = [_label(result, pos) for pos in range(len(result.tokens))]
     heatmap = go.Heatmap(
         z=np.where(np.isfinite(weights), weights, np.nan),
-        zmin=0,
+        zmin=-result.scale if result.signed else 0,
         zmax=result.scale,
-        colorscale=[[i / (len(RAMP) - 1), f"#{stop}"] for i, stop in enumerate(RAMP)],
+        colorscale=[[i / (len(stops) - 1), f"#{stop}"] for i, stop in enumerate(stops)],
         customdata=np.array([[[q, k] for k in labels] for q in labels], dtype=object),
         hovertemplate="%{customdata[0]} → %{customdata[1]}<br>%{z:.3f}<extra></extra>",
         hoverongaps=False,
         xgap=1 if len(labels) <= WIDTHS[width] // 8 else 0,
         ygap=1 if len(labels) <= WIDTHS[width] // 8 else 0,
-        colorbar={"title": "attention", "thickness": 8, "len": 0.5, "outlinewidth": 0},
+        colorbar={
+            "title": measure_words(result) or "attention",
+            "thickness": 8,
+            "len": 0.5,
+            "outlinewidth": 0,
+        },
     )
     return go.Figure(heatmap, _layout(result, head_name(layer, head), labels, WIDTHS[width]))
 

@@ -7,12 +7,24 @@ import math
 from collections.abc import Iterable
 
 import numpy as np
-from jaxtyping import Shaped, UInt8
+from jaxtyping import Float, Shaped, UInt8
 
-from interpwidgets.results.attention import NOT_FINITE, TOP_CODE, AttentionPattern
+from interpwidgets.interventions import Effect
+from interpwidgets.results.alignment import Alignment
+from interpwidgets.results.attention import AttentionPattern
+from interpwidgets.results.attention_numbers import NOT_FINITE, TOP_CODE, ZERO_CODE, coded
 from interpwidgets.results.base import Provenance
+from interpwidgets.results.head_pattern_scores import TARGETED, PatternScore
 from interpwidgets.results.tokens import Tokens
-from interpwidgets.widgets.contract import AttentionPayload, HeadDetail, Stamp, TokenInfo
+from interpwidgets.widgets.contract import (
+    AttentionPayload,
+    HeadDetail,
+    ScoredHeads,
+    Stamp,
+    TokenInfo,
+    WireAlignment,
+    WireEffect,
+)
 
 #: Places of an intervention named beside the title.
 MOST_PLACES = 2
@@ -28,18 +40,19 @@ MAX_SIDE = 96
 def attention_payload(
     result: AttentionPattern, chosen: Iterable[tuple[int, int]]
 ) -> AttentionPayload:
-    """Return the payload of a Result.
+    """Return the payload of a Result, with nothing of what else could be drawn of its run.
 
     Args:
         result: What to draw.
         chosen: (layer, head) pairs to send in full along with the thumbnails.
     """
     thumbs, pooled = thumbnails(result)
+    site = {"weight": "pattern", "value_weighted": "pattern, v", "score": "attn_scores"}
     return {
         "version": 1,
         "kind": "attention",
         "run": result.provenance.run,
-        "tokens": _token_infos(result.tokens),
+        "tokens": token_infos(result.tokens),
         "turns": [{"role": role, "start": start} for role, start in result.tokens.turns()],
         "prompt_index": result.prompt_index,
         "prompt_count": result.prompt_count,
@@ -52,8 +65,98 @@ def attention_payload(
         "scale": result.scale,
         "precision": "uint8" if result.pattern.dtype == np.uint8 else "float16",
         "nonfinite": result.nonfinite().tolist(),
-        "stamp": stamp(result.provenance, "pattern", result.precision),
+        "stamp": stamp(result.provenance, site[result.measure], result.precision),
         "details": [head_detail(result, layer, head) for layer, head in chosen],
+        "measure": result.measure,  # type: ignore[typeddict-item]
+        "hidden_sink": result.hidden_sink,
+        "signed": result.signed,
+        "less": result.less,
+        "kv_groups": result.kv_groups,
+        "measures": [],
+        "references": [],
+        "head_scores": [],
+        "effect": None,
+        "ablated": None,
+        "alignment": None,
+    }
+
+
+def unscored_heads() -> list[ScoredHeads]:
+    """Return what scores there are, without the numbers: those come when they are asked for."""
+    titles = {**TARGETED, "entropy": "entropy", "distance": "distance"}
+    return [
+        {
+            "name": name,
+            "title": title,
+            "values": [],
+            "low": None,
+            "high": None,
+            "null_title": "",
+        }
+        for name, title in titles.items()
+    ]
+
+
+def wire_effect(effect: Effect) -> WireEffect:
+    """Return what an ablation did, as it travels.
+
+    Args:
+        effect: With its control, if that was run.
+    """
+    control = effect.control
+    return {
+        "title": effect.title,
+        "value": effect.value,
+        "unit": effect.unit,
+        "note": effect.note,
+        "control": None
+        if control is None
+        else {
+            "n": control.n,
+            "mean": control.mean,
+            "low": control.low,
+            "high": control.high,
+            "title": control.title,
+        },
+    }
+
+
+def scored_heads(scores: Iterable[PatternScore]) -> list[ScoredHeads]:
+    """Return the scores of heads as they travel.
+
+    Args:
+        scores: Of every head.
+    """
+    return [
+        {
+            "name": score.name,
+            "title": score.title,
+            "values": _plain_numbers(score.values),
+            "low": score.low,
+            "high": score.high,
+            "null_title": score.null_title,
+        }
+        for score in scores
+    ]
+
+
+def _plain_numbers(values: Float[np.ndarray, "layer head"]) -> list[list[float | None]]:
+    # JSON has no NaN
+    return [[float(v) if np.isfinite(v) else None for v in row] for row in values]
+
+
+def wire_alignment(alignment: Alignment, other: Tokens) -> WireAlignment:
+    """Return how the tokens on screen belong to those of what is subtracted.
+
+    Args:
+        alignment: From the tokens on screen to the others.
+        other: The others.
+    """
+    return {
+        "tokens": token_infos(other),
+        "pairs": [list(pair) for pair in alignment.pairs],  # type: ignore[misc]
+        "unmatched": list(alignment.unmatched_a),
+        "unmatched_other": list(alignment.unmatched_b),
     }
 
 
@@ -78,7 +181,8 @@ def _places(intervened: tuple[str, ...]) -> str:
     return f"{', '.join(intervened[:MOST_PLACES])} and {len(intervened) - MOST_PLACES} more"
 
 
-def _token_infos(tokens: Tokens) -> list[TokenInfo]:
+def token_infos(tokens: Tokens) -> list[TokenInfo]:
+    """Return tokens as they travel, one per position."""
     return [
         {"text": text, "special": special, "generated": generated}
         for text, special, generated in zip(
@@ -105,6 +209,16 @@ def saved_details(
     return [head_detail(result, *head, as_codes=as_codes) for head in held]
 
 
+def head_bytes(result: AttentionPattern) -> int:
+    """Return how many bytes one head travels in.
+
+    Args:
+        result: Whose head.
+    """
+    n = len(result.tokens)
+    return result.pattern.itemsize * (n * (n + 1) // 2 if result.causal else n * n)
+
+
 def head_detail(
     result: AttentionPattern, layer: int, head: int, *, as_codes: bool = False
 ) -> HeadDetail:
@@ -120,7 +234,7 @@ def head_detail(
     """
     weights = result.stored(layer, head)
     if as_codes:
-        weights = _as_codes(weights[None])[0]
+        weights = _as_codes(weights[None], result)[0]
     n = len(result.tokens)
     data = weights[_lower_triangle(n)] if result.causal else weights
     return {
@@ -153,34 +267,58 @@ def thumbnails(
     n_layers, n_heads, n, _ = result.pattern.shape
     largest = max(1, min(MAX_SIDE, math.isqrt(THUMBS_BUDGET // (n_layers * n_heads))))
     pooled = -(-n // largest)
-    layers = [_pool(_as_codes(layer), pooled) for layer in result.pattern]
+    layers = [
+        pool_codes(_as_codes(layer, result), pooled, signed=result.signed)
+        for layer in result.pattern
+    ]
     return np.stack(layers), pooled
 
 
 def _as_codes(
-    weights: Shaped[np.ndarray, "head query_pos key_pos"],
+    numbers: Shaped[np.ndarray, "head query_pos key_pos"], result: AttentionPattern
 ) -> UInt8[np.ndarray, "head query_pos key_pos"]:
+    if numbers.dtype == np.uint8:
+        return numbers
     # A look-up over all 65,536 float16 values is several times faster than arithmetic.
-    return weights if weights.dtype == np.uint8 else _code_of_float16()[weights.view(np.uint16)]
+    return _code_of_float16(result.scale, result.signed)[numbers.view(np.uint16)]
 
 
-@functools.cache
-def _code_of_float16() -> UInt8[np.ndarray, " 65536"]:
+@functools.lru_cache(maxsize=8)
+def _code_of_float16(scale: float, signed: bool) -> UInt8[np.ndarray, " 65536"]:
     values = np.arange(2**16, dtype=np.uint16).view(np.float16).astype(np.float32)
-    finite = np.isfinite(values)
-    codes = np.rint(np.clip(np.where(finite, values, 0), 0, 1) * TOP_CODE)
-    return np.where(finite, codes, NOT_FINITE).astype(np.uint8)
+    return coded(values, scale, signed=signed)
 
 
-def _pool(
-    codes: UInt8[np.ndarray, "head query_pos key_pos"], pooled: int
+def pool_codes(
+    codes: UInt8[np.ndarray, "head query_pos key_pos"], pooled: int, *, signed: bool
 ) -> UInt8[np.ndarray, "head side side"]:
+    """Return the largest of each block; of numbers with signs the farthest from zero.
+
+    Args:
+        codes: uint8 codes.
+        pooled: Cells along a block.
+        signed: Whether they have both signs.
+    """
     if pooled == 1:
         return codes
+    if not signed:
+        return _largest(codes, pooled, np.uint8(0))
+    zero = np.uint8(ZERO_CODE)
+    more = _largest(codes, pooled, zero)
+    # 254 less a code is the opposite number; what is not finite wins as the largest code.
+    below = np.where(codes == NOT_FINITE, zero, TOP_CODE - np.minimum(codes, TOP_CODE))
+    less = TOP_CODE - _largest(below.astype(np.uint8), pooled, zero)
+    farther = zero - less > np.minimum(more, TOP_CODE).astype(np.int16) - zero
+    return np.where(farther & (more != NOT_FINITE), less, more).astype(np.uint8)
+
+
+def _largest(
+    codes: UInt8[np.ndarray, "head query_pos key_pos"], pooled: int, fill: np.uint8
+) -> UInt8[np.ndarray, "head side side"]:
     n_heads, n, _ = codes.shape
     side = -(-n // pooled)
     pad = side * pooled - n
-    padded = np.pad(codes, ((0, 0), (0, pad), (0, pad)))
+    padded = np.pad(codes, ((0, 0), (0, pad), (0, pad)), constant_values=fill)
     # One axis after the other: three times as fast as both at once.
     rows = padded.reshape(n_heads, side, pooled, side * pooled).max(axis=2)
     return rows.reshape(n_heads, side, side, pooled).max(axis=3)

@@ -10,10 +10,15 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 
-from interpwidgets.results.attention import NOT_FINITE, TOP_CODE, AttentionPattern
+from interpwidgets.results.attention import AttentionPattern
+from interpwidgets.results.attention_numbers import NOT_FINITE, TOP_CODE
+from interpwidgets.widgets.attention_payload import pool_codes
 
 #: The sequential ramp of the light theme, from zero; stops are equally far apart.
 RAMP = ("f5f5f3", "b9d6ee", "82b5e3", "5494d0", "3172b5", "1f528e", "1d3559")
+
+#: The same below zero; zero is the first of both.
+RAMP_LESS = ("f5f5f3", "e9ceb5", "dca67c", "c97f4d", "ae5b2a", "8b3f1c", "5c2f21")
 
 # The palette: half the codes are shades enough, the rest holds the other inks.
 _SHADES = TOP_CODE // 2 + 1
@@ -59,7 +64,7 @@ def heads_picture(
     n_layers, n_heads, side, _ = codes.shape
     thumb = min(_LARGEST, max(_SMALLEST, _WIDTH // n_heads - _GAP))
     pooled = -(-side // thumb)
-    blocks = _shades(_pool(codes, pooled), causal=result.causal)
+    blocks = _shades(_pool(codes, pooled, signed=result.signed), causal=result.causal)
     blocks[[run is None for run in result.layer_runs]] = _ABSENT
     zoom = max(1, thumb // blocks.shape[-1])
     blocks = _hatched(blocks.repeat(zoom, axis=2).repeat(zoom, axis=3))
@@ -69,14 +74,13 @@ def heads_picture(
     sheet[_HEADER:, _GUTTER:] = gaps.swapaxes(1, 2).reshape(n_layers * pitch, -1)
     _label(sheet, result, pitch)
     _outline(sheet, result, chosen, pitch)
-    return Picture(_png(sheet), sheet.shape[1], sheet.shape[0], pooled)
+    return Picture(_png(sheet, signed=result.signed), sheet.shape[1], sheet.shape[0], pooled)
 
 
 def _pool(
-    codes: UInt8[np.ndarray, "layer head side side"], pooled: int
+    codes: UInt8[np.ndarray, "layer head side side"], pooled: int, *, signed: bool
 ) -> UInt8[np.ndarray, "layer head cells cells"]:
-    starts = np.arange(0, codes.shape[-1], pooled)
-    return np.maximum.reduceat(np.maximum.reduceat(codes, starts, axis=2), starts, axis=3)
+    return np.stack([pool_codes(layer, pooled, signed=signed) for layer in codes])
 
 
 def _shades(
@@ -140,17 +144,26 @@ def _outline(
         sheet[y - 3 : y + far, x + column] = _ACCENT
 
 
-def _png(sheet: UInt8[np.ndarray, "y x"]) -> bytes:
+def _png(sheet: UInt8[np.ndarray, "y x"], *, signed: bool) -> bytes:
     image = Image.frombytes("P", (sheet.shape[1], sheet.shape[0]), sheet.tobytes())
-    image.putpalette(_palette())
+    image.putpalette(_palette(signed=signed))
     out = io.BytesIO()
     image.save(out, "PNG", compress_level=6)
     return out.getvalue()
 
 
-def _palette() -> bytes:
-    stops = np.array([_rgb(stop) for stop in RAMP])
-    at = np.linspace(0, 1, len(RAMP))
+def ramp_stops(*, signed: bool) -> tuple[str, ...]:
+    """Return the colours of a ramp from its low end to its high one, equally far apart.
+
+    Args:
+        signed: Whether the low end is below zero.
+    """
+    return (*reversed(RAMP_LESS[1:]), *RAMP) if signed else RAMP
+
+
+def _palette(*, signed: bool) -> bytes:
+    stops = np.array([_rgb(stop) for stop in ramp_stops(signed=signed)])
+    at = np.linspace(0, 1, len(stops))
     values = np.linspace(0, 1, _SHADES)
     ramp = np.stack([np.interp(values, at, stops[:, band]) for band in range(3)], axis=1)
     inks = np.array([_rgb(ink) for ink in (_PAPER_RGB, _HATCH_RGB, _ACCENT_RGB)])

@@ -52,6 +52,21 @@ def attention_html(
     )
 
 
+def measure_words(result: AttentionPattern) -> str:
+    """Return what is drawn in words; empty for plain weights.
+
+    Args:
+        result: What is drawn.
+    """
+    names = {"weight": "weight", "value_weighted": "weight × norm of the value"}
+    words = names.get(result.measure, "score before softmax")
+    if result.hidden_sink:
+        words += ", first token left out"
+    if result.less:
+        words += f", less {result.less}"
+    return "" if words == "weight" else words
+
+
 def weight_text(value: float) -> str:
     """Return a weight as views print it: 0.58, below a thousandth as 7e−4.
 
@@ -75,6 +90,10 @@ def _count(n: int, noun: str) -> str:
 def _facts(result: AttentionPattern, pooled: int) -> list[str]:
     """Return the caption: what a mark means, what is missing, how exact it is."""
     facts = ["Each square is one head: query tokens run down, key tokens across; 0 is pale."]
+    if said := measure_words(result):
+        facts.append(f"Drawn: {said}.")
+    if result.signed:
+        facts.append(f"Blue is above zero, rust below, both to {result.scale:.3g}.")
     if pooled > 1:
         facts.append(f"A square's cell is the maximum of {pooled} × {pooled} pairs.")
     if result.prompt_count > 1:
@@ -92,7 +111,7 @@ def _facts(result: AttentionPattern, pooled: int) -> list[str]:
         facts.append(f"From an earlier run: layer {_numbers(old)}.")
     if bad := int(result.nonfinite().sum()):
         facts.append(f"{_count(bad, 'value')} not finite (hatched).")
-    if result.scale > 1:
+    elif result.scale != 1:
         facts.append(f"The darkest blue is {result.scale:.3g}.")
     if result.precision == "uint8":
         facts.append(f"Values are kept to ±{result.resolution:.3f}.")
@@ -132,7 +151,8 @@ def _table_row(
     result: AttentionPattern, weights: Float[np.ndarray, "query_pos key_pos"], query: int
 ) -> str:
     row = weights[query, : query + 1] if result.causal else weights[query]
-    best = np.argsort(-np.nan_to_num(row, nan=-1.0), kind="stable")[:TOP_KEYS]
+    sizes = np.abs(row) if result.signed and result.less else row
+    best = np.argsort(-np.nan_to_num(sizes, nan=-np.inf), kind="stable")[:TOP_KEYS]
     cells = "".join(
         f"<td>{_position(result, key)} {weight_text(float(row[key]))}</td>"
         for key in map(int, best)

@@ -57,6 +57,9 @@ class Feeder(Protocol):
     def undo_from(self, view: View) -> None:
         """Queue a run of the last prompt as it is."""
 
+    def read_also(self, view: View, **more: Any) -> None:
+        """Queue the run on screen once more, reading more for this view from now on."""
+
     @property
     def ablation(self) -> Ablation | None:
         """What is ablated in the run on screen."""

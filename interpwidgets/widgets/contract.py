@@ -63,13 +63,13 @@ class Reference(TypedDict):
 class ScoredHeads(TypedDict):
     name: str
     title: str
-    values: list[list[float]]
+    values: list[list[float | None]]
     low: float | None
     high: float | None
     null_title: str
 
 
-class Control(TypedDict):
+class WireControl(TypedDict):
     n: int
     mean: float
     low: float
@@ -77,17 +77,24 @@ class Control(TypedDict):
     title: str
 
 
-class Effect(TypedDict):
+class WireEffect(TypedDict):
     title: str
     value: float
     unit: str
-    control: Control | None
+    control: WireControl | None
     note: str
 
 
 class Ablated(TypedDict):
     heads: list[tuple[int, int]]
     mode: str
+
+
+class WireAlignment(TypedDict):
+    tokens: list[TokenInfo]
+    pairs: list[tuple[int, int]]
+    unmatched: list[int]
+    unmatched_other: list[int]
 
 
 class AttentionPayload(TypedDict):
@@ -117,8 +124,9 @@ class AttentionPayload(TypedDict):
     references: NotRequired[list[Reference]]
     head_scores: NotRequired[list[ScoredHeads]]
     kv_groups: NotRequired[int]
-    effect: NotRequired[Effect | None]
+    effect: NotRequired[WireEffect | None]
     ablated: NotRequired[Ablated | None]
+    alignment: NotRequired[WireAlignment | None]
 
 
 class Status(TypedDict):
@@ -166,6 +174,38 @@ class HeadRequest(TypedDict):
     run: int
     layer: int
     head: int
+    offset: NotRequired[int]
+
+
+class ScoresRequest(TypedDict):
+    id: str
+    kind: Literal["scores"]
+    run: int
+
+
+class DisplayRequest(TypedDict):
+    id: str
+    kind: Literal["display"]
+    measure: str
+    hide_sink: bool
+    less: str
+
+
+class AblateRequest(TypedDict):
+    id: str
+    kind: Literal["ablate"]
+    heads: list[tuple[int, int]]
+    mode: Literal["zero", "mean"]
+
+
+class ControlRequest(TypedDict):
+    id: str
+    kind: Literal["control"]
+
+
+class UndoRequest(TypedDict):
+    id: str
+    kind: Literal["undo"]
 
 
 class SelectRequest(TypedDict):

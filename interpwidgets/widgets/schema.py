@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, NotRequired, get_args, get_origin
 
 from interpwidgets.errors import MessageError
 
@@ -22,14 +22,16 @@ def check_request(content: Any, declared: type) -> dict[str, Any]:
     hints = typing.get_type_hints(declared)
     if not isinstance(content, dict):
         raise MessageError(f"a request is an object; got {type(content).__name__}.")
-    wrong = sorted(set(hints).symmetric_difference(content))
+    whole = typing.get_type_hints(declared, include_extras=True)
+    optional = {key for key, hint in whole.items() if get_origin(hint) is NotRequired}
+    wrong = sorted((set(hints) - optional - set(content)) | (set(content) - set(hints)))
     if wrong:
         raise MessageError(
             f"a {declared.__name__} has the keys {', '.join(hints)}; missing or unknown: "
             f"{', '.join(map(str, wrong))}."
         )
     for key, hint in hints.items():
-        if not _fits(content[key], hint):
+        if key in content and not _fits(content[key], hint):
             raise MessageError(
                 f"`{key}` of a {declared.__name__} must be {hint}; got {content[key]!r:.80}."
             )

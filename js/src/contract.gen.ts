@@ -53,13 +53,13 @@ export interface Reference {
 export interface ScoredHeads {
 	name: string;
 	title: string;
-	values: number[][];
+	values: ((number | null)[])[];
 	low: number | null;
 	high: number | null;
 	null_title: string;
 }
 
-export interface Control {
+export interface WireControl {
 	n: number;
 	mean: number;
 	low: number;
@@ -67,17 +67,24 @@ export interface Control {
 	title: string;
 }
 
-export interface Effect {
+export interface WireEffect {
 	title: string;
 	value: number;
 	unit: string;
-	control: Control | null;
+	control: WireControl | null;
 	note: string;
 }
 
 export interface Ablated {
 	heads: [number, number][];
 	mode: string;
+}
+
+export interface WireAlignment {
+	tokens: TokenInfo[];
+	pairs: [number, number][];
+	unmatched: number[];
+	unmatched_other: number[];
 }
 
 export interface AttentionPayload {
@@ -107,8 +114,9 @@ export interface AttentionPayload {
 	references?: Reference[];
 	head_scores?: ScoredHeads[];
 	kv_groups?: number;
-	effect?: Effect | null;
+	effect?: WireEffect | null;
 	ablated?: Ablated | null;
+	alignment?: WireAlignment | null;
 }
 
 export interface Status {
@@ -156,6 +164,38 @@ export interface HeadRequest {
 	run: number;
 	layer: number;
 	head: number;
+	offset?: number;
+}
+
+export interface ScoresRequest {
+	id: string;
+	kind: "scores";
+	run: number;
+}
+
+export interface DisplayRequest {
+	id: string;
+	kind: "display";
+	measure: string;
+	hide_sink: boolean;
+	less: string;
+}
+
+export interface AblateRequest {
+	id: string;
+	kind: "ablate";
+	heads: [number, number][];
+	mode: "zero" | "mean";
+}
+
+export interface ControlRequest {
+	id: string;
+	kind: "control";
+}
+
+export interface UndoRequest {
+	id: string;
+	kind: "undo";
 }
 
 export interface SelectRequest {
