@@ -12,11 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from interpwidgets import errors as errors
+    from interpwidgets.arrays.calls import show_attention as show_attention
+    from interpwidgets.arrays.calls import show_tokens as show_tokens
     from interpwidgets.board.calls import attention as attention
+    from interpwidgets.board.calls import surprisal as surprisal
     from interpwidgets.board.session import Board as Board
     from interpwidgets.export import export as export
     from interpwidgets.methods.activations import activations as activations
     from interpwidgets.methods.head_scores import head_scores as head_scores
+    from interpwidgets.methods.token_values import attention_received as attention_received
     from interpwidgets.models.adapting import adapter as adapter
     from interpwidgets.models.description import describe as describe
     from interpwidgets.models.loading import load as load
@@ -34,6 +38,7 @@ _WHERE = {
     "activations": "methods.activations",
     "adapter": "models.adapting",
     "attention": "board.calls",
+    "attention_received": "methods.token_values",
     "describe": "models.description",
     "export": "export",
     "head_scores": "methods.head_scores",
@@ -41,11 +46,14 @@ _WHERE = {
     "load_result": "results.saved",
     "register_architecture": "models.registering",
     "show": "show",
+    "show_attention": "arrays.calls",
+    "show_tokens": "arrays.calls",
+    "surprisal": "board.calls",
     "wrap": "models.loading",
 }
 
 #: What returns a bare Result: ``show`` is loaded with it, which knows how that is drawn.
-_DRAWN = ("head_scores", "load_result")
+_DRAWN = ("attention_received", "head_scores", "load_result")
 
 __all__ = ["__version__", "errors", *_WHERE]  # noqa: PLE0604
 

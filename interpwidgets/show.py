@@ -6,7 +6,7 @@ When it is imported in a notebook, a bare Result there shows itself.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from interpwidgets.errors import ResultError
@@ -15,6 +15,7 @@ from interpwidgets.results.attention import AttentionPattern
 from interpwidgets.results.base import Result
 from interpwidgets.results.head_scores import HeadScores
 from interpwidgets.results.renderings import add_rendering
+from interpwidgets.results.token_values import TokenValues
 from interpwidgets.widgets.attention import AttentionView
 from interpwidgets.widgets.attention_circuitsvis import InlinePage, attention_circuitsvis
 from interpwidgets.widgets.attention_figure import Width, attention_figure
@@ -23,8 +24,14 @@ from interpwidgets.widgets.display import display_view
 from interpwidgets.widgets.head_scores_figure import head_scores_figure
 from interpwidgets.widgets.head_scores_static import head_scores_html
 from interpwidgets.widgets.placement import PLACES
+from interpwidgets.widgets.tokens import TokensView
+from interpwidgets.widgets.tokens_circuitsvis import tokens_circuitsvis
+from interpwidgets.widgets.tokens_figure import tokens_figure
 
-VIEWS: dict[type[Result], type[View]] = {AttentionPattern: AttentionView}
+VIEWS: dict[type[Result], type[View]] = {
+    AttentionPattern: AttentionView,
+    TokenValues: TokensView,
+}
 
 #: Results that are drawn as plain HTML, without a view.
 PAGES: dict[type[Result], Callable[[Any], str]] = {HeadScores: head_scores_html}
@@ -42,21 +49,24 @@ def view_class(result_type: type[Result]) -> type[View]:
     return _of_type(VIEWS, result_type, "view")
 
 
-def show(result: Result, *, key: str | None = None) -> View:
+def show(result: Result | Sequence[Result], *, key: str | None = None) -> View:
     """Draw a Result, also one opened from disk.
 
     Args:
-        result: What to draw.
+        result: What to draw; several of one type, one per prompt, in one view.
         key: Name that ties this view to the one it replaces; its cell by default.
     """
-    kind = view_class(type(result))
+    results = (result,) if isinstance(result, Result) else tuple(result)
+    if len({type(one) for one in results}) != 1:
+        raise ResultError("a view draws one or several Results of one type.")
+    kind = view_class(type(results[0]))
     view, place = PLACES.claim(kind, key)
     if view is None:
         view = kind()
     PLACES.settle(place, view)
     view.detach()
     view.recipe = None
-    view.show((result,))
+    view.show(results)
     return view
 
 
@@ -89,9 +99,25 @@ def _held(view: AttentionView) -> AttentionPattern:
     return result
 
 
-FIGURES: dict[type[Result], Callable[..., Any]] = {AttentionPattern: _figure_of_attention}
+def _figure_of_tokens(view: TokensView, row: int | str | None = None, **more: Any) -> Any:
+    result = view.result
+    assert result is not None
+    return tokens_figure(result, row, **more)
+
+
+def _circuitsvis_of_tokens(view: TokensView, row: int | str | None = None) -> InlinePage:
+    result = view.result
+    assert result is not None
+    return tokens_circuitsvis(result, view.row if row is None else row)
+
+
+FIGURES: dict[type[Result], Callable[..., Any]] = {
+    AttentionPattern: _figure_of_attention,
+    TokenValues: _figure_of_tokens,
+}
 CIRCUITSVIS: dict[type[Result], Callable[..., InlinePage]] = {
-    AttentionPattern: _circuitsvis_of_attention
+    AttentionPattern: _circuitsvis_of_attention,
+    TokenValues: _circuitsvis_of_tokens,
 }
 
 
@@ -101,8 +127,8 @@ def figure(view: View, **which: Any) -> Any:
     Args:
         view: A view with a Result.
         which: As the figure of that type takes them; for attention ``layer``, ``head``
-            (the one drawn large by default) and ``width`` (``"column"``, ``"page"``,
-            ``"slide"``).
+            (the one drawn large by default), for values of tokens ``row`` (all by default),
+            and ``width`` (``"column"``, ``"page"``, ``"slide"``).
 
     Raises:
         ResultError: There is no figure of its type of Result.
@@ -115,7 +141,8 @@ def to_circuitsvis(view: View, **which: Any) -> InlinePage:
 
     Args:
         view: A view with a Result.
-        which: For attention ``layer`` (the chosen head's by default).
+        which: For attention ``layer`` (the chosen head's by default), for values of tokens
+            ``row`` (the chosen one).
 
     Raises:
         ResultError: circuitsvis draws no such Result.

@@ -7,6 +7,7 @@ from typing import Any
 
 from interpwidgets.board.session import Board
 from interpwidgets.methods.attention import MAX_BYTES
+from interpwidgets.methods.token_values import TOP_K
 from interpwidgets.widgets.base import View
 
 
@@ -51,5 +52,41 @@ def attention(
     view = board.attention(
         layers=layers, heads=heads, scores=scores, max_bytes=max_bytes, key=key
     )
+    board.run(prompt, prepend_bos=prepend_bos)
+    return view
+
+
+def surprisal(
+    model: Any,
+    prompt: Any,
+    *,
+    top_k: int = TOP_K,
+    prepend_bos: bool | None = None,
+    key: str | None = None,
+) -> View:
+    """Draw a text coloured by how surprising each token was; run again to update in place.
+
+    Args:
+        model: An nnsight or a Hugging Face model that reads from left to right.
+        prompt: Text, token ids, chat messages, or a list of those.
+        top_k: How many of the tokens that were expected instead to keep.
+        prepend_bos: As of ``attention``.
+        key: As of ``attention``.
+
+    Returns:
+        A view; ``.result`` is the ``TokenValues``, in nats.
+
+    Raises:
+        ModelError: The model predicts no next token.
+        PromptError: The prompt is empty or longer than the model's context.
+
+    Example:
+        >>> import interpwidgets as iw
+        >>> view = iw.surprisal(iw.load("lil-attn-2l"), [1, 5, 6, 5])
+        >>> view.result.unit
+        'nats'
+    """
+    board = Board(model)
+    view = board.surprisal(top_k=top_k, key=key)
     board.run(prompt, prepend_bos=prepend_bos)
     return view

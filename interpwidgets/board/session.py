@@ -20,6 +20,7 @@ from interpwidgets.board.worker import worker_of
 from interpwidgets.errors import PromptError, SelectionError, TraceError
 from interpwidgets.interventions import Ablation
 from interpwidgets.methods.attention import MAX_BYTES, AttentionMethod
+from interpwidgets.methods.token_values import TOP_K, SurprisalMethod
 from interpwidgets.models.adapter import adapter_of
 from interpwidgets.models.block_source import Block
 from interpwidgets.models.capture import Capture, Read
@@ -104,6 +105,18 @@ class Board(AblatingBoard):
             key: Name that ties this view to the one it replaces; its cell by default.
         """
         return self.add(AttentionMethod(layers, heads, max_bytes, scores), key=key)
+
+    def surprisal(
+        self, *, top_k: int = TOP_K, max_bytes: int = MAX_BYTES, key: str | None = None
+    ) -> View:
+        """Return a view of how surprising each token of every run from now on was.
+
+        Args:
+            top_k: How many of the tokens that were expected instead to keep.
+            max_bytes: As of ``attention``.
+            key: As of ``attention``.
+        """
+        return self.add(SurprisalMethod(top_k, max_bytes), key=key)
 
     def add(self, method: Method[Any], *, key: str | None = None) -> View:
         """Return a view of what a method makes of every run from now on.

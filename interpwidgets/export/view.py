@@ -44,5 +44,6 @@ def view_page(view: View, path: str | Path | None = None, embed: str = "compact"
         return text
     target = Path(path)
     n_bytes = write_page(target, text)
-    print(f"{target}: {size_text(n_bytes)}, {HELD[embed]}")  # noqa: T201 - what the page holds
+    held = view.held_in_words or HELD
+    print(f"{target}: {size_text(n_bytes)}, {held[embed]}")  # noqa: T201 - what the page holds
     return target

@@ -10,7 +10,7 @@ from jaxtyping import Int, Shaped
 
 from interpwidgets.errors import PromptError
 
-Reduction = Callable[[torch.Tensor], torch.Tensor]
+Reduction = Callable[..., torch.Tensor]
 ReadKey = tuple[int, str, int | None]
 
 
@@ -29,6 +29,9 @@ class Read:
 
     reader: int = 0
     """Which of several readers of one run asked: two may keep different things of a site."""
+
+    with_ids: bool = False
+    """Call ``reduce`` with the ids of the run so far as well, ``[prompt, pos]``."""
 
     optional: bool = False
     """Whether a run may go on without it: then its failure leaves it out, and says nothing."""

@@ -304,7 +304,8 @@ class _Observer(Cache):
         try:
             with torch.no_grad():
                 tensor = tensor_at_site().detach()
-                kept = _own_cpu_copy(read.reduce(tensor), tensor)
+                more = (self._capture.ids,) if read.with_ids else ()
+                kept = _own_cpu_copy(read.reduce(tensor, *more), tensor)
         except InterpWidgetsError as error:
             self._capture.read_error = None if read.optional else error
         except (RuntimeError, TypeError, ValueError, LookupError, MemoryError) as error:

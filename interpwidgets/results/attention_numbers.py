@@ -224,7 +224,8 @@ def decoded(
     if signed:
         values -= ZERO_CODE
     values *= scale / (ZERO_CODE if signed else TOP_CODE)
-    values[stored == NOT_FINITE] = np.nan
+    if stored.max(initial=0) == NOT_FINITE:
+        values[stored == NOT_FINITE] = np.nan
     return values
 
 
@@ -238,11 +239,12 @@ def coded(
         scale: The number of code 254.
         signed: Whether codes have both signs.
     """
-    finite = np.isfinite(values)
-    codes = np.where(finite, values, np.float32(0))
-    codes *= (ZERO_CODE if signed else TOP_CODE) / scale
+    codes = values * np.float32((ZERO_CODE if signed else TOP_CODE) / scale)
     if signed:
         codes += ZERO_CODE
-    codes = np.rint(np.clip(codes, 0, TOP_CODE, out=codes), out=codes)
-    codes[~finite] = NOT_FINITE
+    with np.errstate(invalid="ignore"):  # ∞ − ∞
+        bad = None if np.isfinite(codes.sum()) else ~np.isfinite(codes)
+    np.rint(np.clip(codes, 0, TOP_CODE, out=codes), out=codes)
+    if bad is not None:
+        codes[bad] = NOT_FINITE
     return codes.astype(np.uint8)

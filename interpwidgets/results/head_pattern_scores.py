@@ -34,8 +34,8 @@ TARGETED: dict[str, str] = {
 #: Most (query, key) pairs that one draw of the null looks at, and that are added at once.
 _MOST_PAIRS = 50_000
 
-#: Queries of a head that are looked at at once.
-_ROWS = 128
+#: Numbers that are looked at at once, and queries at most.
+_AT_ONCE, _ROWS = 300_000, 64
 
 _CODES_ARE_COARSE = "weights below 0.002 count as 0: they are kept in 8 bits"
 
@@ -178,14 +178,14 @@ class _Heads:
     @cached_property
     def finite(self) -> Bool[np.ndarray, "layer head"]:
         """Which heads have no number that is not finite."""
-        return np.array(
-            [[self._is_finite(head) for head in row] for row in self.result.pattern]
-        )
+        return np.array([self._are_finite(layer) for layer in self.result.pattern])
 
-    def _is_finite(self, stored: Shaped[np.ndarray, "query_pos key_pos"]) -> bool:
+    def _are_finite(
+        self, stored: Shaped[np.ndarray, "head query_pos key_pos"]
+    ) -> Bool[np.ndarray, " head"]:
         if self.as_codes:
-            return bool(stored.max() != NOT_FINITE)
-        return bool(np.isfinite(stored).all())
+            return stored.max(axis=(1, 2)) != NOT_FINITE
+        return np.isfinite(stored).all(axis=(1, 2))
 
     @cached_property
     def blocks(self) -> list[tuple[slice, slice, Float[np.ndarray, "query_pos key_pos"]]]:
@@ -194,8 +194,9 @@ class _Heads:
         A block's numbers stay in the processor's cache, and half of a causal head is none.
         """
         blocks = []
-        for start in range(1, self.n, _ROWS):
-            stop = min(start + _ROWS, self.n)
+        n_rows = min(_ROWS, max(1, _AT_ONCE // (self.shape[1] * self.n)))
+        for start in range(1, self.n, n_rows):
+            stop = min(start + n_rows, self.n)
             last = stop if self.result.causal else self.n
             queries = np.arange(start, stop, dtype=np.float32)[:, None]
             away = np.abs(queries - np.arange(last, dtype=np.float32))
@@ -298,10 +299,9 @@ def _few_enough(
 
 
 def _spreads(heads: _Heads) -> tuple[PatternScore, PatternScore]:
-    spreads = np.full((2, *heads.shape), np.nan, dtype=np.float32)
-    for layer, head in np.argwhere(heads.finite):
-        spreads[:, layer, head] = _spread_of(heads, heads.result.pattern[layer, head])
-    entropy, distance = spreads
+    with np.errstate(invalid="ignore"):  # heads that are not finite, which have no score
+        by_layer = [_spreads_of(heads, layer) for layer in heads.result.pattern]
+    entropy, distance = np.where(heads.finite, np.stack(by_layer, axis=1), np.float32(np.nan))
     note = _CODES_ARE_COARSE if heads.as_codes else ""
     even_nats, even_away = _even(heads)
     where = "back" if heads.result.causal else "away"
@@ -330,23 +330,25 @@ def _spreads(heads: _Heads) -> tuple[PatternScore, PatternScore]:
     )
 
 
-def _spread_of(
-    heads: _Heads, stored: Shaped[np.ndarray, "query_pos key_pos"]
-) -> tuple[float, float]:
-    """Return one head's mean nats, and how far its attention is on average.
+def _spreads_of(
+    heads: _Heads, stored: Shaped[np.ndarray, "head query_pos key_pos"]
+) -> Float[np.ndarray, "2 head"]:
+    """Return the mean nats of a layer's heads, and how far their attention is on average.
 
     Queries without any attention, all on a hidden sink, have no distance.
     """
-    nats, far, n_far = 0.0, 0.0, 0
+    nats, far, n_far = (np.zeros(len(stored), dtype=np.float32) for _ in range(3))
     for rows, keys, away in heads.blocks:
-        block = stored[rows, keys]
-        nats += float(heads.nats(block).sum())
-        shares = block.astype(np.float32)  # codes do as well: each row is divided by its sum
-        mass = shares.sum(axis=1)
+        block = stored[:, rows, keys]
+        nats += heads.nats(block).sum(axis=(1, 2))
+        # codes do as well as weights, for each row is divided by its sum
+        shares = block.astype(np.float32) if heads.as_codes else heads.weights(block)
+        mass = shares.sum(axis=2)
         some = mass > 0
-        far += float((np.einsum("qk,qk->q", shares, away)[some] / mass[some]).sum())
-        n_far += int(some.sum())
-    return nats / (heads.n - 1), far / n_far if n_far else float("nan")
+        row_far = np.einsum("hqk,qk->hq", shares, away) / np.where(some, mass, 1)
+        far += np.where(some, row_far, 0).sum(axis=1)
+        n_far += some.sum(axis=1)
+    return np.stack([nats / (heads.n - 1), far / np.where(n_far > 0, n_far, np.nan)])
 
 
 def _even(heads: _Heads) -> tuple[float, float]:

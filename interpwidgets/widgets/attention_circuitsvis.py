@@ -1,6 +1,6 @@
 """An AttentionPattern drawn by the circuitsvis package, with no network.
 
-The only importer of circuitsvis here. Its own display asks the internet first; this
+Its own display asks the internet first; this
 takes the source that it inlines for when there is none.
 """
 
@@ -55,7 +55,7 @@ def attention_circuitsvis(result: AttentionPattern, layer: int) -> InlinePage:
     weights = np.stack([result.weights(layer, head) for head in result.heads])
     n_bad = int((~np.isfinite(weights)).sum())
     note = f"<p>{n_bad} values that are not finite are drawn as 0.</p>" if n_bad else ""
-    return InlinePage(_page(_local_source(result, layer, weights), note))
+    return InlinePage(inline_page(_local_source(result, layer, weights), note))
 
 
 def _local_source(result: AttentionPattern, layer: int, weights: np.ndarray) -> str:
@@ -73,8 +73,13 @@ def _local_source(result: AttentionPattern, layer: int, weights: np.ndarray) -> 
     return source
 
 
-def _page(source: str, note: str) -> str:
-    """Return a page whose tokens stay text: circuitsvis inlines them unescaped."""
+def inline_page(source: str, note: str) -> str:
+    """Return a page whose tokens stay text: circuitsvis inlines them unescaped.
+
+    Args:
+        source: What circuitsvis inlines.
+        note: HTML before it.
+    """
     found = re.match(r'<div id="(circuits-vis-[\w-]+)"', source)
     if found is None:
         raise ResultError(

@@ -286,6 +286,7 @@ def _as_codes(
 @functools.lru_cache(maxsize=8)
 def _code_of_float16(scale: float, signed: bool) -> UInt8[np.ndarray, " 65536"]:
     values = np.arange(2**16, dtype=np.uint16).view(np.float16).astype(np.float32)
+    values[np.isnan(values)] = np.nan  # some of the 65,536 are signalling NaNs
     return coded(values, scale, signed=signed)
 
 

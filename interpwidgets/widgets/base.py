@@ -90,6 +90,8 @@ class View(LinkedWidget):
     }
     #: The name of the view's bundle.
     bundle: ClassVar[str] = ""
+    #: What a page of this view holds, by ``embed``; empty: heads, as of AttentionView.
+    held_in_words: ClassVar[dict[str, str]] = {}
 
     view_id = traitlets.Unicode(read_only=True).tag(sync=True)
     """Stable id; static copies of this view in a page carry it. Written by Python."""
@@ -326,6 +328,17 @@ class View(LinkedWidget):
         return {}, [read_part(self.bundle, request["name"]).encode()]
 
     # ------------------------------------------------------------------------- display
+
+    def close(self) -> None:
+        """Let go of this view in the kernel and in the page.
+
+        ipywidgets would leave the view's layout, a widget of its own, behind.
+        """
+        layout = self.layout
+        self.detach()
+        self.group.leave(self)
+        super().close()
+        layout.close()
 
     def _ipython_display_(self) -> None:
         display_view(self)

@@ -15,11 +15,22 @@ FORMAT_VERSION = 1
 
 Embed = Literal["none", "compact", "full"]
 
-# Waits two seconds before it shows: by then a live view has hidden it for good.
-_STYLE = (
-    "<style>@keyframes iw-appear{to{max-height:none}}"
-    ".iw-static{max-height:0;overflow:hidden;animation:iw-appear 0s 2s forwards}</style>"
+# The copy waits two seconds before it shows: by then a live view has hidden it for good.
+# On paper there is no waiting.
+_WAIT = (
+    "@keyframes iw-appear{to{max-height:none}}"
+    ".iw-static{max-height:0;overflow:hidden;animation:iw-appear 0s 2s forwards}"
+    "@media print{.iw-static{max-height:none}}"
 )
+# JupyterLab and Notebook write "Loading widget..." or "model not found" straight into the
+# node of the live output; a view that stands has elements there. The copy below it says
+# what was here, so that a bare text is not shown.
+_HIDE_LABS_ERROR = (
+    ".jp-OutputArea-child:has(>.lm-Panel.jp-OutputArea-output)"
+    ":not(:has(>.jp-OutputArea-output *)):has(+.jp-OutputArea-child .iw-static)"
+    "{display:none!important}"
+)
+_STYLE = f"<style>{_WAIT}{_HIDE_LABS_ERROR}</style>"
 
 
 @runtime_checkable

@@ -25,14 +25,19 @@ MAX_CHARS = 40
 _OPEN, _CLOSE = "\u2039", "\u203a"
 
 
-def token_html(tokens: Tokens, pos: int) -> str:
+def token_html(tokens: Tokens, pos: int, *, running: bool = False) -> str:
     """Return a token as HTML: alone, so a leading space is a dot.
 
     Args:
         tokens: The prompt.
         pos: Which of its tokens.
+        running: It stands in running text, where leading spaces are spaces.
     """
     text = token_text(tokens, pos)
+    raw = tokens.text[pos]
+    lead = min(_DOTS, len(raw) - len(raw.lstrip(" ")))
+    if running and not raw.isspace() and text.startswith("·" * lead):
+        text = " " * lead + text[lead:]
     title = html.escape(_spelled(tokens.text[pos]), quote=True)
     return f'<bdi title="{title}"><code>{html.escape(text)}</code></bdi>'
 

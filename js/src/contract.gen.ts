@@ -241,3 +241,54 @@ export interface ReportRequest {
 	kind: "report";
 	message: string;
 }
+
+export interface RowAxis {
+	name: string;
+	labels: string[];
+}
+
+export interface Expected {
+	words: string[];
+	k: number;
+	index: Bytes;
+	logprob: Bytes;
+}
+
+export interface TokensPayload {
+	version: 1;
+	kind: "token_values";
+	run: number;
+	tokens: TokenInfo[];
+	turns: Turn[];
+	prompt_index: number;
+	prompt_count: number;
+	prompt_label: string;
+	title: string;
+	unit: string;
+	signed: boolean;
+	scale: [number, number];
+	rows: string[];
+	row_axes: RowAxis[];
+	held: number[];
+	values: Bytes;
+	absent: number[];
+	nonfinite: number[];
+	expected: Expected | null;
+	rank: number[] | null;
+	stamp: Stamp;
+}
+
+export interface TokensKept {
+	row: number;
+	panel_open: boolean;
+	table_open: boolean;
+	by_value: boolean;
+	most: number | null;
+}
+
+export interface RowRequest {
+	id: string;
+	kind: "row";
+	run: number;
+	row: number;
+}

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from nbformat.sign import NotebookNotary
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 START_SECONDS = 90
@@ -71,6 +72,12 @@ class Server:
         with urllib.request.urlopen(request, timeout=WAIT_MS / 1000) as answer:
             return json.loads(answer.read() or "null")
 
+    def trust(self, path: Path) -> None:
+        """Sign a notebook, as if it had been run here."""
+        notary = NotebookNotary(data_dir=str(self.folder.parent / "data"))
+        notary.sign(nbformat.read(path, as_version=4))
+        notary.store.close()
+
     def shut_down(self, notebook: str) -> None:
         """End the kernel of a notebook, as the menu does."""
         for session in self.ask("GET", "sessions"):
@@ -85,7 +92,7 @@ def running_lab(folder: Path) -> Iterator[Server]:
         path = folder / "settings" / "@jupyterlab" / "apputils-extension" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(values))
-    server = Server(f"http://127.0.0.1:{_free_port()}", secrets.token_hex(8), folder / "nb")
+    server = Server(f"http://127.0.0.1:{free_port()}", secrets.token_hex(8), folder / "nb")
     server.folder.mkdir()
     with (folder / "lab.log").open("w") as log:
         process = subprocess.Popen(
@@ -99,10 +106,10 @@ def running_lab(folder: Path) -> Iterator[Server]:
             _wait_for(server, process, folder / "lab.log")
             yield server
         finally:
-            _end_group(process)
+            end_group(process)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -118,6 +125,7 @@ def _lab_command(server: Server) -> list[str]:
         "ServerApp.open_browser": "False",
         "IdentityProvider.token": server.token,
         "LabApp.expose_app_in_browser": "True",
+        "JupyterNotebookApp.expose_app_in_browser": "True",
         "LabApp.extension_manager": "readonly",
         "LabApp.news_url": "",
         "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
@@ -153,7 +161,7 @@ def _wait_for(server: Server, process: subprocess.Popen[bytes], log: Path) -> No
     raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()[-2000:]}")
 
 
-def _end_group(process: subprocess.Popen[bytes]) -> None:
+def end_group(process: subprocess.Popen[bytes]) -> None:
     """End the server with its kernels; by force what does not want to."""
     for number, patience in ((signal.SIGTERM, 15), (signal.SIGKILL, 5)):
         try:
@@ -190,6 +198,18 @@ class Browser:
         """Fail on an error in the console, or a request beyond this machine."""
         assert not self.console_errors, self.console_errors
         assert not self.outside, f"the page asked for {self.outside}"
+
+    @contextmanager
+    def scripts(self, *, allowed: bool) -> Iterator[None]:
+        """Let the page's own scripts run, or not."""
+        devtools = self.page.context.new_cdp_session(self.page)
+        setting = "Emulation.setScriptExecutionDisabled"
+        devtools.send(setting, {"value": not allowed})
+        try:
+            yield
+        finally:
+            devtools.send(setting, {"value": False})
+            devtools.detach()
 
     def _on_console(self, message: Any) -> None:
         if message.type == "error":
@@ -230,6 +250,10 @@ _READY = """async () => {
 }"""
 _IDLE = """() => window.jupyterapp.shell.currentWidget.sessionContext
     .session?.kernel?.status === 'idle'"""
+_GONE = """() => ['dead', undefined].includes(
+    window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status)"""
+_TRUSTED = """() => window.jupyterapp.shell.currentWidget.content.widgets
+    .every((cell) => cell.model.trusted)"""
 # Awaited in the page the promise would block it: a flag says when the cell is through.
 _RUN = """(index) => {
     const { commands, shell } = window.jupyterapp;
@@ -257,6 +281,8 @@ class Notebook:
         self.server = server
         self.browser = browser
         self.page = browser.page
+        self.front = "doc/tree"
+        """Whose page: JupyterLab's; ``notebooks`` is Notebook 7's, on the same server."""
         self.name = ""
 
     # --------------------------------------------------------------------- the document
@@ -274,11 +300,24 @@ class Notebook:
 
     def reopen(self) -> None:
         """Load the notebook from disk into a fresh page."""
+        self._load()
+        self.wait_ready()
+
+    def reopen_without_kernel(self) -> None:
+        """The same where no kernel fits and a person chooses none."""
+        self._load()
+        self.page.locator(".jp-Dialog").get_by_role("button", name="No Kernel").click()
+        self.page.locator(".jp-Dialog").wait_for(state="detached")
+
+    def _load(self) -> None:
         self.browser.forget()
         page, server = self.page, self.server
-        page.goto(f"{server.url}/doc/tree/{self.name}?reset&token={server.token}")
+        page.goto(f"{server.url}/{self.front}/{self.name}?reset&token={server.token}")
         page.locator(".jp-NotebookPanel").wait_for()
-        self.wait_ready()
+
+    def is_trusted(self) -> bool:
+        """Whether the server knows every cell as run here."""
+        return bool(self.page.evaluate(_TRUSTED))
 
     @property
     def path(self) -> Path:
@@ -352,6 +391,16 @@ class Notebook:
         """Execute code in the kernel without a cell."""
         status = self.page.evaluate(_QUIETLY, code)
         assert status == "ok", f"the kernel refused {code!r}: {status}"
+
+    def shut_down(self) -> None:
+        """End the kernel, as the page's menu does."""
+        self.page.evaluate(
+            "() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()"
+        )
+
+    def wait_kernel_gone(self) -> None:
+        """Wait until the page knows that there is no kernel."""
+        self.page.wait_for_function(_GONE)
 
     def interrupt(self) -> None:
         """Interrupt the kernel, as the stop button does."""

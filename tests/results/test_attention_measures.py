@@ -87,6 +87,12 @@ def test_signed_codes_mean_what_the_contract_says() -> None:
     assert result.resolution == pytest.approx(2 / 254)
 
 
+def test_infinite_numbers_of_both_signs_are_not_finite_in_codes() -> None:
+    values = np.array([np.inf, -np.inf, np.nan, 1, 0], dtype=np.float32)
+    assert coded(values, 1.0, signed=True).tolist() == [255, 255, 255, 254, 127]
+    assert coded(values, 1.0, signed=False).tolist() == [255, 255, 255, 254, 0]
+
+
 # --------------------------------------------------------------------------- without sink
 
 
@@ -259,6 +265,20 @@ def test_differences_are_of_any_measure(measure: str) -> None:
     np.testing.assert_allclose(less[~masked], ours[~masked] - theirs[~masked], atol=0.01)
     assert (less[masked] == -np.inf).all()
     assert a.difference(b).nonfinite().sum() == 0
+
+
+def test_what_is_masked_in_one_alone_has_no_difference() -> None:
+    a, b = random_result(1), random_result(2)
+    assert a.scores is not None
+    assert b.scores is not None
+    a.scores[0, 0, 4, 2], b.scores[0, 0, 4, 3] = -np.inf, -np.inf
+    a.scores[0, 0, 5, 0] = np.inf
+    less = a.attention_scores().difference(b.attention_scores())
+    row = less.weights(1, 0)[4]
+    assert np.isnan(row[[2, 3]]).all()
+    assert np.isneginf(row[5])
+    assert np.isfinite(row[[0, 1, 4]]).all()
+    assert less.nonfinite().tolist() == [[3, 0, 0], [0, 0, 0]]
 
 
 def test_prompts_of_unequal_length_are_subtracted_between_tokens_that_both_have() -> None:

@@ -9,6 +9,20 @@ import ipykernel.comm.comm as kernel_comm
 from interpwidgets.widgets.subshell import let_browser_choose
 
 
+def test_what_is_sent_from_a_cell_never_moves_the_answers_there() -> None:
+    comm = kernel_comm.BaseComm(target_name="x", primary=False)
+    let_browser_choose(comm)
+    comm._reply_subshell_id = None  # a cell sends, and a click comes that moment
+    assert comm._reply_subshell_for({}, "the browser's") == "the browser's"
+
+
+def test_answers_leave_no_entry_behind() -> None:
+    comm = kernel_comm.BaseComm(target_name="x", primary=False)
+    comm._reply_subshell_ids["7"] = None
+    let_browser_choose(comm)
+    assert comm._reply_subshell_ids == {}
+
+
 def test_a_comm_forgets_which_shell_it_last_sent_from() -> None:
     comm = kernel_comm.BaseComm(target_name="x", primary=False)
     comm._reply_subshell_id = None

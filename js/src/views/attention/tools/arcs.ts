@@ -96,6 +96,6 @@ function drawArcs(spots: readonly Spot[], scene: Scene, wrapped: boolean): Node[
 function arcPath(from: Spot, to: Spot, width: number, wrapped: boolean): string {
 	if (Math.abs(from.y - to.y) > 4) return `M${to.x},${to.y}v${-STEM}M${from.x},${from.y}v${-STEM}`;
 	const reach = Math.abs(to.x - from.x) / width;
-	const lift = (wrapped ? 10 + 12 * reach : 18 + 62 * reach) * 1.25;
+	const lift = (wrapped ? 7 + 6 * reach : 18 + 62 * reach) * 1.25;
 	return `M${from.x},${from.y}C${from.x},${from.y - lift} ${to.x},${to.y - lift} ${to.x},${to.y}`;
 }

@@ -11,7 +11,7 @@ import {
 
 export type How = "one" | "range" | "toggle";
 
-/** Shift: a range. Control or command: one more, or one less. */
+/** Shift: a range. WireControl or command: one more, or one less. */
 export const howOf = (event: MouseEvent | KeyboardEvent): How =>
 	event.shiftKey ? "range" : event.ctrlKey || event.metaKey ? "toggle" : "one";
 

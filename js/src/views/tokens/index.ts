@@ -1,0 +1,91 @@
+import type { Status, TokensKept, TokensPayload } from "../../contract.gen";
+import { type LinkedTraits, linkSelection } from "../../shared/links";
+import { hideStaticCopies, type Mounted, mount } from "../../shared/mount";
+import { loadPart } from "../../shared/parts";
+import { Rows } from "./rows";
+import { type Action, initial, reduce } from "./state";
+import { type Base, type Core, makeView, type Tools } from "./view";
+import "../../shared/look.css";
+import "./style.css";
+
+type Traits = LinkedTraits & {
+	payload: TokensPayload | null;
+	status: Status | null;
+	kept: TokensKept | null;
+};
+
+function tokens(at: Mounted<Traits>): void {
+	const { model, root, life, rpc, fail, onTrait } = at;
+	const rows = new Rows();
+	const ask: Base["ask"] = async (kind, fields = {}) => {
+		const answer = await rpc.request(kind, fields);
+		if (!answer.ok && answer.code !== "no-kernel") fail(`${kind}: ${answer.message}`);
+		return answer;
+	};
+	let state = initial;
+	let scheduled = false;
+	let failed = false;
+	const setLinks: Base["setLinks"] = (to) => links.setLinks(to);
+	const keep = (kept: TokensKept) => {
+		model.set("kept", kept);
+		model.save_changes();
+	};
+	const base = { root, life, rpc, rows, dispatch, state: () => state, ask, setLinks, keep };
+	const view = makeView(base, () => {
+		dispatch({ type: "toggle", what: "panelOpen" });
+		if (failed) void loadTools();
+	});
+
+	const draw = () => {
+		scheduled = false;
+		view.draw(state);
+	};
+
+	function dispatch(action: Action): void {
+		const before = state;
+		state = reduce(state, action);
+		if (state === before) return;
+		if (state.edits > before.edits) links.edit(state);
+		view.changed(state);
+		if (scheduled) return;
+		scheduled = true;
+		life.frame(draw);
+	}
+
+	function setPayload(payload: TokensPayload | null): void {
+		rows.setPayload(payload);
+		at.recovered();
+		dispatch({ type: "payload", payload });
+	}
+
+	/** In a page whose kernel failed to answer, opening the panel asks again. */
+	async function loadTools(): Promise<void> {
+		failed = false;
+		try {
+			view.use(await loadPart<(core: Core) => Tools>("tools", at));
+		} catch {
+			failed = true;
+		}
+	}
+
+	const setKept = (kept: TokensKept | null) => kept && dispatch({ type: "kept", kept });
+	const setStatus = (status: Status | null) => status && dispatch({ type: "status", status });
+	setKept(model.get("kept"));
+	setStatus(model.get("status"));
+	setPayload(model.get("payload"));
+	const links = linkSelection(at, {
+		texts: () => state.payload?.tokens.map(({ text }) => text) ?? [],
+		has: () => true,
+		show: (selection) => dispatch({ type: "selection", selection }),
+		links: (links) => dispatch({ type: "links", links }),
+		told: (offline) => dispatch({ type: "told", offline }),
+	});
+	onTrait("payload", setPayload);
+	onTrait("status", setStatus);
+	onTrait("kept", setKept);
+	hideStaticCopies(model.get("view_id") ?? "", life);
+	life.guard(draw)();
+	life.frame(() => void loadTools());
+}
+
+export default { render: mount("tokens", tokens) };

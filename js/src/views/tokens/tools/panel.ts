@@ -1,0 +1,36 @@
+import { toClipboard } from "../../../shared/clipboard";
+import { set, word } from "../../../shared/dom";
+import type { Scene } from "../scene";
+import type { State } from "../state";
+import type { Core } from "../view";
+import { asTsv } from "./table";
+
+/** The ⋯ panel. */
+export function makePanel(core: Core, scene: () => Scene | null): (state: State) => void {
+	const { chrome, life, dispatch, ask, setLinks, state } = core;
+	const table = word("table", { title: "the row as a table (T)" });
+	const copy = word("copy values");
+	const code = word("copy code", { title: "the Python that makes this view" });
+	const link = word("linked", { title: "share the selection with the other views" });
+	chrome.panel.replaceChildren(table, copy, code, link);
+	let home = "";
+	life.on(table, "click", () => dispatch({ type: "toggle", what: "tableOpen" }));
+	life.on(copy, "click", () => {
+		const now = scene();
+		void toClipboard(copy, life, now && asTsv(now));
+	});
+	life.on(code, "click", async () => {
+		const answer = await ask("code");
+		await toClipboard(code, life, answer.ok ? String(answer.body.code) : null);
+	});
+	life.on(link, "click", async () => {
+		const linked = state().links.group === "";
+		const answer = await ask("link", { linked });
+		if (!answer.ok && home) setLinks({ group: linked ? home : "", warning: "" });
+	});
+	return ({ links, tableOpen }) => {
+		home = links.group || home;
+		set(link, { "aria-pressed": String(links.group !== ""), hidden: !home });
+		set(table, { "aria-pressed": String(tableOpen) });
+	};
+}
