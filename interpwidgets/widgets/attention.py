@@ -188,7 +188,7 @@ class AttentionView(View):
         payload["measures"] = measures(result, can_run=self.feeder is not None)
         payload["references"] = [{"name": of.name, "title": of.title} for of in references]
         payload["head_scores"] = self._scores(values=self._scored())
-        if shown.less:
+        if self.less:
             other = next(of.result for of in references if of.name == self.less)
             alignment = drawn_alignment(result, other)
             if alignment is not None:
