@@ -1,4 +1,4 @@
-// A view is a module that draws it, a second one with the rest, and a style sheet; beside them
+// A view is a module that draws it, parts that it fetches later, and a style sheet; beside them
 // the host of exported pages.
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
@@ -6,7 +6,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import * as esbuild from "esbuild";
 
-// Every view carries its first module, so that one is short; the other is fetched once a page.
+// Every view carries its first module, so that one is short; its parts are fetched once a page.
 const VIEW_LIMIT = 25_600;
 const LIMIT = 42 * 1024;
 const BANNER = "/* generated, do not edit: npm run build in js/ */";
@@ -24,15 +24,18 @@ function outDir() {
 /** By view: `views/x/index.ts` becomes x.js, `views/x/tools/index.ts` becomes x.tools.js. */
 function viewEntries() {
 	const views = path.join(here, "src", "views");
-	const entries = (name) => ({
-		[name]: path.join(views, name, "index.ts"),
-		[`${name}.tools`]: path.join(views, name, "tools", "index.ts"),
-	});
-	const existing = (name) =>
-		Object.fromEntries(Object.entries(entries(name)).filter(([, file]) => existsSync(file)));
+	const entries = (name) => {
+		const parts = readdirSync(path.join(views, name)).sort();
+		const files = parts.map((part) => [
+			`${name}.${part}`,
+			path.join(views, name, part, "index.ts"),
+		]);
+		const all = [[name, path.join(views, name, "index.ts")], ...files];
+		return Object.fromEntries(all.filter(([, file]) => existsSync(file)));
+	};
 	return readdirSync(views)
 		.sort()
-		.map(existing)
+		.map(entries)
 		.filter((found) => Object.keys(found).length);
 }
 

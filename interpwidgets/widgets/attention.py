@@ -9,6 +9,7 @@ import traitlets
 
 from interpwidgets.errors import MessageError, ResultError, StaleRunError
 from interpwidgets.results.attention import AttentionPattern
+from interpwidgets.results.tokens import Tokens
 from interpwidgets.widgets.attention_display import (
     Display,
     Reference,
@@ -188,20 +189,39 @@ class AttentionView(View):
         payload["measures"] = measures(result, can_run=self.feeder is not None)
         payload["references"] = [{"name": of.name, "title": of.title} for of in references]
         payload["head_scores"] = self._scores(values=self._scored())
-        if shown.less:
-            other = next(of.result for of in references if of.name == self.less)
-            alignment = drawn_alignment(result, other)
-            if alignment is not None:
-                payload["alignment"] = wire_alignment(alignment, other.tokens)
+        self._add_alignment(payload)
         self._add_effect(payload)
         with self.hold_sync():
             self.payload = dict(payload)
             self._draw_status(result)
 
+    def realign(self) -> None:
+        """Draw anew how the tokens on screen belong to those that are selected elsewhere."""
+        if self.payload is not None:
+            payload: Any = {**self.payload, "alignment": None}
+            self._add_alignment(payload)
+            self.payload = payload
+
+    def _add_alignment(self, payload: AttentionPayload) -> None:
+        """Add the other tokens: those subtracted, or those that positions are counted in."""
+        result, shown = self.result, self.shown
+        if result is None or shown is None:
+            return
+        if shown.less:
+            other = next(of.result for of in self.references() if of.name == self.less)
+            alignment = drawn_alignment(result, other)
+            tokens = other.tokens
+        else:
+            alignment = self.group.alignment(self.token_text())
+            alignment = None if alignment is None else alignment.swapped()
+            tokens = Tokens.of_text(self.group.reference or ())
+        if alignment is not None:
+            payload["alignment"] = wire_alignment(alignment, tokens)
+
     def _scores(self, *, values: bool) -> list[ScoredHeads]:
         result = self.result
-        if result is None or len(result.tokens) < 2:
-            return []
+        if result is None or len(result.tokens) < 2 or result.column != "weight":
+            return []  # what was given may be a difference already
         if not values:
             return unscored_heads()
         weights = result.without_sink() if self.hide_sink else result

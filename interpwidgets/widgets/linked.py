@@ -10,6 +10,7 @@ import traitlets
 
 from interpwidgets.axes import head_name
 from interpwidgets.errors import SelectionError
+from interpwidgets.results.alignment import Alignment
 from interpwidgets.selection import PARTS, LostToken, Selection
 from interpwidgets.widgets.links import LinkGroup, next_revision
 
@@ -98,9 +99,26 @@ class LinkedWidget(anywidget.AnyWidget):
             return Selection()
         return self._local(selection)[0]
 
+    def misses(self, selection: Selection) -> tuple[LostToken, ...] | None:
+        """Return the selected tokens that this view does not have; None before a run.
+
+        Args:
+            selection: The group's.
+        """
+        return None if self.result is None else self._local(selection)[1]
+
+    def realign(self) -> None:
+        """Draw anew how the tokens on screen belong to those that are selected elsewhere."""
+
     def _local(self, selection: Selection) -> tuple[Selection, tuple[LostToken, ...]]:
-        tokens, lost = selection.tokens_of(self.token_text())
-        words = dict(zip(selection.tokens, selection.token_text, strict=False))
+        own = self.token_text()
+        alignment = self.group.alignment(own)
+        if alignment is not None and own is not None:
+            tokens, lost = _aligned_tokens(selection, alignment)
+            words = dict(enumerate(own))
+        else:
+            tokens, lost = selection.tokens_of(own)
+            words = dict(zip(selection.tokens, selection.token_text, strict=False))
         heads = [head for head in selection.heads if self.has_head(*head)]
         text = [words[pos] for pos in tokens if words]
         return replace(selection, heads=heads, tokens=tokens, token_text=text), lost
@@ -151,11 +169,17 @@ class LinkedWidget(anywidget.AnyWidget):
         of = None if self.result is None else self.result.provenance
         return (of.model, of.run) if of is not None and of.run else None
 
-    def link(self, other: Any) -> None:
+    def link(self, other: Any, *, align: str | None = None) -> None:
         """Share the selection of another view, or of a board, from now on.
 
         Args:
             other: A view or a board: what has a ``group`` of linked views.
+            align: How positions are found in views of other prompts: ``"position"``, where
+                the same word stands at the same place, or ``"text"``, by an alignment of
+                the texts, which is drawn. As the group does by default.
+
+        Raises:
+            SelectionError: ``other`` is no view and no board.
         """
         if not isinstance(getattr(other, "group", None), LinkGroup):
             raise SelectionError(f"link takes a view or a board; got {type(other).__name__}.")
@@ -163,6 +187,8 @@ class LinkedWidget(anywidget.AnyWidget):
         self._home = other.group
         if not alone:
             self._enter(other.group)
+        if align is not None:
+            other.group.set_align(align)
 
     def unlink(self) -> None:
         """Keep an own selection from now on; ``relink`` goes back."""
@@ -208,3 +234,18 @@ class LinkedWidget(anywidget.AnyWidget):
         else:
             self.unlink()
         return {}, []
+
+
+def _aligned_tokens(
+    selection: Selection, alignment: Alignment
+) -> tuple[tuple[int, ...], tuple[LostToken, ...]]:
+    """Return where the selected tokens stand in an aligned prompt, and those without one."""
+    here: list[int] = []
+    lost = []
+    words = selection.token_text or ("",) * len(selection.tokens)
+    for pos, word in zip(selection.tokens, words, strict=True):
+        partners = alignment.a_to_b(pos)
+        here += partners
+        if not partners:
+            lost.append(LostToken(pos, word))
+    return tuple(dict.fromkeys(here)), tuple(lost)

@@ -6,6 +6,7 @@ page never takes an older one for a newer. Knows nothing of models or boards.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import threading
 import uuid
@@ -18,7 +19,9 @@ from typing import Any, Protocol, runtime_checkable
 import traitlets
 
 from interpwidgets.errors import SelectionError
-from interpwidgets.selection import PARTS, Selection
+from interpwidgets.results.alignment import Alignment, align_tokens
+from interpwidgets.results.tokens import Tokens
+from interpwidgets.selection import PARTS, LostToken, Selection
 
 _REVISIONS = itertools.count(1)
 
@@ -41,7 +44,16 @@ class Member(Protocol):
         """Show the group's selection, as far as this view has it."""
 
     def holds(self, selection: Selection) -> Selection:
-        """Return the part of a selection that this view has."""
+        """Return the part of a selection that this view has, at its own positions."""
+
+    def misses(self, selection: Selection) -> tuple[LostToken, ...] | None:
+        """Return the selected tokens that it does not have; None before the first run."""
+
+    def token_text(self) -> tuple[str, ...] | None:
+        """Return the text of each position on screen."""
+
+    def realign(self) -> None:
+        """Draw anew how its tokens belong to those that positions are counted in."""
 
     def warn(self, warning: str) -> None:
         """Say what a person must know of the views that this one is linked with."""
@@ -147,6 +159,10 @@ class LinkGroup:
         #: Held while the selection changes or is shown: clicks come in other threads.
         self.lock = threading.RLock()
         self._quiet = 0
+        #: How positions of other prompts are found: where they are, or by their text.
+        self.align = "position"
+        #: The tokens that the selected positions are counted in; None before any.
+        self.reference: tuple[str, ...] | None = None
 
     def members(self) -> list[Member]:
         """Return the linked views in the order in which they joined."""
@@ -158,6 +174,34 @@ class LinkGroup:
             self._members[view.view_id] = view
             view.receive(self.value, next_revision())
             self.check_runs()
+
+    def set_align(self, align: str) -> None:
+        """Find selected tokens in other prompts by position, or by an alignment of the texts.
+
+        Args:
+            align: ``"position"``: where the same word stands at the same place.
+                ``"text"``: where ``align_tokens`` pairs it, wherever it stands.
+        """
+        if align not in ("position", "text"):
+            raise SelectionError(f'align is "position" or "text"; got {align!r}.')
+        with self.lock:
+            self.align = align
+            if self.reference is None:
+                texts = [text for view in self.members() if (text := view.token_text())]
+                self.reference = texts[0] if texts else None
+            for view in self.members():
+                view.receive(self.value, next_revision())
+                view.realign()
+
+    def alignment(self, text: tuple[str, ...] | None) -> Alignment | None:
+        """Return how the selection's tokens belong to a view's; None where by position.
+
+        Args:
+            text: The view's tokens.
+        """
+        if self.align == "position" or not text or not self.reference or text == self.reference:
+            return None
+        return _aligned(self.reference, text)
 
     def adopt(self, selection: Selection) -> None:
         """Begin with the selection of the first view that comes.
@@ -192,6 +236,15 @@ class LinkGroup:
             self._take(self._complete(selection))
             return self.revision
 
+    def _count_in(self, view: Member, changed: dict[str, Any]) -> None:
+        """Count positions in the tokens of the view in which they were chosen."""
+        if "tokens" not in changed:
+            return
+        before, self.reference = self.reference, view.token_text()
+        if self.align == "text" and before != self.reference:
+            for member in self.members():
+                member.realign()
+
     def change(self, view: Member, **parts: Any) -> int:
         """Take over what was changed in one view, and keep the rest of the selection.
 
@@ -203,24 +256,43 @@ class LinkGroup:
             held = view.holds(self.value).parts()
             new = {name: _checked(name, part) for name, part in parts.items()}
             changed = {name: part for name, part in new.items() if part != held[name]}
-            self._take(self._merged(view.complete_selection(Selection(**changed)), changed))
+            merged = self._merged(view.complete_selection(Selection(**changed)), changed)
+            self._count_in(view, changed)
+            self._take(merged)
             return self.revision
 
     def settle(self) -> None:
         """Forget what no view of the group has any more, after a run."""
+        if self._quiet:
+            return
         with self.lock:
-            held = [member.holds(self.value) for member in self.members()]
-            tokens = [pos for pos in self.value.tokens if any(pos in of.tokens for of in held)]
-            heads = [head for head in self.value.heads if any(head in of.heads for of in held)]
-            if held and (len(tokens), len(heads)) != (
-                len(self.value.tokens),
-                len(self.value.heads),
-            ):
-                at = dict(zip(self.value.tokens, self.value.token_text, strict=False))
-                text = [at[pos] for pos in tokens if at]
-                self.value = replace(self.value, heads=heads, tokens=tokens, token_text=text)
-                self.selection.follow(self.value)  # the views say themselves what they lost
+            drawn = [view for view in self.members() if view.misses(self.value) is not None]
+            if drawn:
+                value = self._rebased(drawn) or self._still_held(drawn)
+                if value != self.value:
+                    self.value = value
+                    self.selection.follow(value)  # the views say themselves what they lost
             self.check_runs()
+
+    def _rebased(self, drawn: list[Member]) -> Selection | None:
+        """Return the selection at the positions of a run whose prompt has changed."""
+        texts = [view.token_text() for view in drawn]
+        if self.align == "position" or self.reference in (None, *texts):
+            return None
+        value, self.reference = drawn[0].holds(self.value), texts[0]
+        for view in drawn:
+            view.realign()
+        return value
+
+    def _still_held(self, drawn: list[Member]) -> Selection:
+        value = self.value
+        missed = [{lost.position for lost in view.misses(value) or ()} for view in drawn]
+        held = [view.holds(value).heads for view in drawn]
+        at = dict(zip(value.tokens, value.token_text, strict=False))
+        tokens = [pos for pos in value.tokens if not all(pos in of for of in missed)]
+        heads = [head for head in value.heads if any(head in of for of in held)]
+        text = [at[pos] for pos in tokens if at]
+        return replace(value, heads=heads, tokens=tokens, token_text=text)
 
     @contextmanager
     def quiet(self) -> Iterator[None]:
@@ -249,7 +321,9 @@ class LinkGroup:
         refused: SelectionError | None = None
         for view in self.members():
             try:
-                return self._merged(view.complete_selection(Selection(**changed)), changed)
+                merged = self._merged(view.complete_selection(Selection(**changed)), changed)
+                self._count_in(view, changed)
+                return merged
             except SelectionError as error:
                 refused = refused or error
         if refused is not None:
@@ -268,6 +342,11 @@ class LinkGroup:
         for view in self.members():
             view.receive(selection, self.revision)
         self.selection.follow(selection)
+
+
+@functools.lru_cache(maxsize=16)
+def _aligned(a: tuple[str, ...], b: tuple[str, ...]) -> Alignment:
+    return align_tokens(Tokens.of_text(a), Tokens.of_text(b))
 
 
 def _checked(name: str, value: Any) -> Any:

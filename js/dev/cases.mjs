@@ -136,7 +136,11 @@ function view(layers, heads, texts, change = {}) {
 		view_id: "dev",
 		payload: change.empty ? null : payload,
 		status: { ...status, ...change.status },
-		selection: { heads: [selected], tokens: change.tokens ?? [], revision: 0 },
+		links: { group: change.group ?? "dev", warning: change.warning ?? "" },
+		selection: {
+			...{ heads: change.heads ?? [selected], tokens: change.tokens ?? [], revision: 0 },
+			...{ layer: null, feature: null, prompt: null, lost: change.lost ?? [] },
+		},
 		kept: { zoom: null, panel_open: false, table_open: false, ...change.kept },
 	};
 	return { traits, buffers: change.empty ? [] : buffers };
@@ -144,8 +148,127 @@ function view(layers, heads, texts, change = {}) {
 
 const SMALL = [2, 4, words(20)];
 
+/** One score per head, and where its null is. */
+function score(name, layers, heads, high, seed) {
+	const next = random(seed);
+	const values = Array.from({ length: layers }, () =>
+		Array.from({ length: heads }, () => (next() < 0.08 ? 0.2 + next() * 0.6 : next() ** 3 * 0.16)),
+	);
+	return { name, title: name, values, low: 0, high, null_title: "random targets" };
+}
+
+const scores = (layers, heads) =>
+	["previous token", "induction", "name mover", "first token", "duplicate token"].map((name, i) =>
+		score(name, layers, heads, 0.11, i + 5),
+	);
+
+const measures = [
+	{ name: "weight", title: "weight", why: "" },
+	{ name: "value_weighted", title: "value-weighted", why: "" },
+	{ name: "score", title: "score before softmax", why: "run" },
+];
+const references = [
+	{ name: "plain", title: "run 12, plain" },
+	{ name: "prompt-2", title: "prompt 2" },
+];
+
+/** Numbers of both signs in place of weights. */
+function signedView(layers, heads, texts, change = {}) {
+	const made = view(layers, heads, texts, change);
+	const next = random(99);
+	for (const buffer of made.buffers) {
+		const bytes = Buffer.from(buffer.data, "base64");
+		if (buffer.path[1] === "thumbs") {
+			for (let i = 0; i < bytes.length; i++) {
+				const value = Math.round((next() - 0.5) * 30 + (next() < 0.04 ? (next() - 0.5) * 220 : 0));
+				bytes[i] = Math.max(0, Math.min(254, 127 + value));
+			}
+			buffer.data = bytes.toString("base64");
+		} else {
+			const values = Array.from(
+				{ length: bytes.length / 2 },
+				() => (next() - 0.5) * 0.1 + (next() < 0.2 ? (next() - 0.5) * 0.8 : 0),
+			);
+			const bits = values.map((v) => halfBits(Math.abs(v)) | (v < 0 ? 0x8000 : 0));
+			buffer.data = base64(Uint16Array.from(bits));
+		}
+	}
+	const scale = 0.5;
+	Object.assign(made.traits.payload, { signed: true, less: "run 12, plain", scale });
+	return made;
+}
+
+const effect = (control) => ({
+	ablated: { heads: [[3, 2]], mode: "zero" },
+	effect: { title: "KL at the last token", value: 0.42, unit: "nats", control, note: "" },
+});
+const control = { n: 8, mean: 0.05, low: 0.01, high: 0.12, title: "8 other heads" };
+const full = { head_scores: scores(12, 12), measures, references };
+
 export const cases = () => ({
-	"12 × 12 × 15": view(12, 12, words(15), { details: [[9, 9]], tokens: [14] }),
+	"12 × 12 × 15": view(12, 12, words(15), {
+		details: [[9, 9]],
+		tokens: [14],
+		payload: full,
+		kept: { score: "name mover" },
+	}),
+	sorted: view(12, 12, words(15), {
+		...{
+			details: [[9, 9]],
+			tokens: [14],
+			payload: full,
+			kept: { sorted: true, score: "induction" },
+		},
+	}),
+	panel: view(12, 12, words(15), {
+		...{ details: [[9, 9]], tokens: [14], payload: full, kept: { panel_open: true } },
+	}),
+	"several heads": view(4, 6, words(15), {
+		details: [
+			[0, 1],
+			[1, 2],
+			[2, 3],
+			[3, 4],
+		],
+		...{
+			heads: [
+				[0, 1],
+				[1, 2],
+				[2, 3],
+				[3, 4],
+			],
+			tokens: [10, 11, 12],
+			group: "several",
+		},
+		payload: { head_scores: scores(4, 6), kv_groups: 2 },
+	}),
+	difference: signedView(4, 6, words(15), {
+		...{ payload: { measures, references }, tokens: [12], group: "difference" },
+	}),
+	aligned: signedView(2, 4, words(12), {
+		group: "aligned",
+		payload: {
+			alignment: {
+				tokens: [...words(5), " then", ...words(12).slice(5, 11)].map(token),
+				pairs: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10].map((i) => [i, i < 5 ? i : i + 1]),
+				...{ unmatched: [11], unmatched_other: [5] },
+			},
+		},
+	}),
+	"ablated, no control": view(4, 6, words(12), { payload: effect(null), group: "" }),
+	"ablated, with control": view(4, 6, words(12), {
+		...{ payload: effect(control), group: "", warning: "linked views show runs 12 and 13" },
+		lost: [{ position: 3, text: " cat" }],
+	}),
+	chat: view(2, 4, words(40), {
+		payload: {
+			turns: [
+				{ role: "user", start: 0 },
+				{ role: "assistant", start: 18 },
+			],
+		},
+	}),
+	"1 × 4 × 1000, fit": view(1, 4, words(1000), { pooled: 11, group: "long" }),
 	"2 × 4 × 20": view(...SMALL, { kept: { panel_open: true } }),
 	"1 × 1 × 1": view(1, 1, words(1)),
 	table: view(2, 4, words(6), { kept: { panel_open: true, table_open: true } }),

@@ -18,7 +18,7 @@ const modules = {
 	attention: {
 		esm: bundle("attention.js"),
 		css: bundle("attention.css"),
-		parts: { tools: bundle("attention.tools.js") },
+		parts: { tools: bundle("attention.tools.js"), picture: bundle("attention.picture.js") },
 	},
 };
 const paper = theme === "dark" ? "#111" : "#fff";

@@ -8,7 +8,7 @@ type Mount = typeof attention.render;
 const ends: (() => void)[] = [];
 
 const page = globalThis as unknown as Record<symbol, Promise<unknown> | undefined>;
-const PART = Symbol.for("interpwidgets.part.test");
+const PART = Symbol.for("interpwidgets.part.test.tools");
 
 /** A view whose second part is there, as it is a moment after the first picture. */
 async function show(change: Record<string, unknown> = {}) {

@@ -9,8 +9,8 @@ const GROUP: Links = { group: "g1", warning: "" };
 const ends: AbortController[] = [];
 
 /** A view with nothing but a selection. */
-function view(texts = ["a", "b", "c", "d"], links: Links | null = GROUP, id = "v") {
-	const model = fakeModel({ view_id: id + ends.length, selection: selection(), links });
+function view(texts = ["a", "b", "c", "d"], links: Links | null = GROUP, layers = 12) {
+	const model = fakeModel({ view_id: `v${ends.length}`, selection: selection(), links });
 	const end = new AbortController();
 	ends.push(end);
 	const life = makeLife(end.signal, (error) => {
@@ -25,15 +25,13 @@ function view(texts = ["a", "b", "c", "d"], links: Links | null = GROUP, id = "v
 	};
 	const linked = linkSelection(mounted, {
 		texts: () => texts,
+		has: ([layer]) => layer < layers,
 		show: (shown) => shows.push(shown),
 		links: () => {},
 		told: () => {},
 	});
-	const edit = (
-		tokens: number[],
-		heads: [number, number][] = [],
-		lost = shows.at(-1)?.lost ?? [],
-	) => linked.edit({ ...selection({ tokens, heads }), lost });
+	const edit = (tokens: number[], heads: [number, number][] = []) =>
+		linked.edit(selection({ tokens, heads }));
 	const answer = (ok = true, code = "") =>
 		model.emit("msg:custom", { id: model.last("select")?.id, ok, error: { code, message: "" } });
 	const revise = (change: Partial<Selection>) => model.change("selection", selection(change));
@@ -133,7 +131,16 @@ describe("linked views", () => {
 		const [a, b] = [view(), view(["a", "bc", "d", "e"])];
 		a.edit([1]);
 		b.edit([], [[0, 3]]);
-		expect(a.last()).toMatchObject({ tokens: [1], heads: [[0, 3]], lost: [] });
+		expect(a.last()).toMatchObject({ tokens: [1], heads: [[0, 3]] });
+	});
+
+	it("keep a head that one of them has not, when that one picks a token", () => {
+		const [a, b] = [view(), view(undefined, GROUP, 2)];
+		a.edit([], [[9, 1]]);
+		expect(b.last()?.heads).toEqual([]);
+		b.edit([2]);
+		expect(a.last()).toMatchObject({ tokens: [2], heads: [[9, 1]] });
+		expect(b.model.last("select")).toMatchObject({ tokens: [2], heads: [] });
 	});
 
 	it("part when one leaves, and meet again", () => {

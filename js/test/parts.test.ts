@@ -5,7 +5,7 @@ import { makeRpc } from "../src/shared/rpc";
 import { fakeModel } from "./fake";
 
 const page = globalThis as unknown as Record<symbol, Promise<unknown> | undefined>;
-const key = Symbol.for("interpwidgets.part.test");
+const key = Symbol.for("interpwidgets.part.test.tools");
 
 function asking() {
 	const model = fakeModel({});

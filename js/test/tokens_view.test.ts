@@ -11,7 +11,7 @@ type Mount = typeof tokens.render;
 
 const ends: (() => void)[] = [];
 const page = globalThis as unknown as Record<symbol, Promise<unknown> | undefined>;
-const PART = Symbol.for("interpwidgets.part.test");
+const PART = Symbol.for("interpwidgets.part.test.tools");
 
 async function settle(): Promise<void> {
 	await vi.advanceTimersByTimeAsync(100);

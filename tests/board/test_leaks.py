@@ -37,7 +37,7 @@ def our_objects() -> Counter[str]:
     return Counter(
         f"{type(thing).__module__}.{type(thing).__qualname__}"
         for thing in gc.get_objects()
-        if type(thing).__module__.startswith("interpwidgets")
+        if str(type(thing).__module__).startswith("interpwidgets")
     )
 
 

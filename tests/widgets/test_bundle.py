@@ -32,3 +32,21 @@ def test_a_missing_bundle_names_the_command(
     monkeypatch.setattr(bundle, "STATIC", tmp_path)
     with pytest.raises(BundleError, match=r"'attention\.js' is missing .* `make bundles`"):
         bundle.read_bundle("attention.js")
+
+
+def test_every_part_of_a_view_is_found() -> None:
+    assert bundle.part_names("attention") == ("picture", "tools")
+    assert bundle.read_part("attention", "tools") == bundle.read_bundle("attention.tools.js")
+
+
+@pytest.mark.parametrize("name", ["other", "../attention", "", "css"])
+def test_an_unknown_part_names_those_there_are(name: str) -> None:
+    with pytest.raises(BundleError, match=r"has no part .*; it has 'picture', 'tools'"):
+        bundle.read_part("attention", name)
+
+
+def test_the_modules_of_a_view_know_each_other() -> None:
+    first = bundle.read_bundle("attention.js")
+    (digest,) = re.findall(r"interpwidgets\.part\.(\w{16})", first)
+    for name in bundle.part_names("attention"):
+        assert f'"{digest}"' in bundle.read_part("attention", name)

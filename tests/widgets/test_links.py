@@ -182,6 +182,37 @@ def test_a_linked_view_of_another_prompt_shows_only_what_is_the_same_word(
     assert first.selection.tokens == (0, 1, 3)
 
 
+def test_two_prompts_that_tokenize_differently_are_aligned_when_asked(
+    pair: tuple[AttentionView, AttentionView],
+) -> None:
+    first, second = pair
+    second.show((result("a x b a c"),))
+    second.link(first, align="text")
+    click(first, tokens=[1, 3])
+    assert second.selection == Selection(tokens=[2, 4], token_text=["b", "c"])
+    drawn = second.payload["alignment"]
+    assert drawn["pairs"] == [[0, 0], [2, 1], [3, 2], [4, 3]]
+    assert drawn["unmatched"] == [1]
+    assert first.payload["alignment"] is None
+    click(second, tokens=[1, 3])
+    assert first.selection == Selection(tokens=[2], token_text=["a"])
+    assert first.lost == (LostToken(1, "x"),)
+    assert second.payload["alignment"] is None
+    assert first.payload["alignment"]["unmatched_other"] == [1]
+    with pytest.raises(SelectionError, match='align is "position" or "text"'):
+        second.link(first, align="words")
+
+
+def test_an_aligned_selection_follows_its_words_through_an_edited_prompt() -> None:
+    view = shown(result("a b c d"))
+    view.group.set_align("text")
+    view.selection = Selection(tokens=[1, 3])
+    view.show((result("a x b c"),))
+    assert view.group.selection.tokens == view.selection.tokens == (2,)
+    assert view.selection.token_text == ("b",)
+    assert view.lost == (LostToken(3, "d"),)
+
+
 def test_the_prompt_of_a_batch_is_part_of_the_selection(
     pair: tuple[AttentionView, AttentionView],
 ) -> None:

@@ -12,6 +12,7 @@ from interpwidgets.errors import InterpWidgetsError, SelectionError
 from interpwidgets.results.attention import AttentionPattern
 from interpwidgets.selection import Selection
 from interpwidgets.widgets.attention import AttentionView
+from interpwidgets.widgets.bundle import read_bundle
 
 
 def random_result(n_layers: int = 2, n_heads: int = 3, n: int = 5) -> AttentionPattern:
@@ -51,6 +52,20 @@ def test_a_head_comes_in_full(view: AttentionView, sent: list[Any]) -> None:
     assert content["detail"]["packed"] == "triangle"
     expected = view.result.stored(1, 2)[np.tri(5, dtype=bool)]
     assert np.array_equal(np.frombuffer(data, dtype=np.float16), expected)
+
+
+def test_the_rest_of_the_code_comes_when_it_is_asked_for(
+    view: AttentionView, sent: list[Any]
+) -> None:
+    ask(view, kind="part", name="tools")
+    content, (source,) = sent[0]
+    assert content == {"id": "7", "ok": True}
+    assert source.decode() == read_bundle("attention.tools.js")
+
+
+def test_a_part_that_there_is_not_is_refused(view: AttentionView, sent: list[Any]) -> None:
+    ask(view, kind="part", name="../../errors")
+    assert sent[0][0]["error"]["code"] == "BundleError"
 
 
 def test_a_head_of_an_old_run_is_answered_as_stale(

@@ -17,7 +17,7 @@ export interface Shown extends Picked {
 
 /** A selection with each position's text, so that a view with other tokens can tell. */
 interface Echo extends Picked {
-	texts: readonly string[];
+	pairs: readonly LostToken[];
 }
 
 interface Member {
@@ -69,6 +69,7 @@ export type LinkedTraits = {
 export interface LinkedView {
 	/** The tokens that the view draws. */
 	texts(): readonly string[];
+	has(head: readonly [number, number]): boolean;
 	show(selection: Shown): void;
 	links(links: Links): void;
 	/** Python heard of a selection, or there is none to hear. */
@@ -87,16 +88,34 @@ export function linkSelection<T extends LinkedTraits>(at: Mounted<T>, view: Link
 	let revision = -1;
 	let kept: Selection | null = null;
 	let wanted: Picked;
+	let shown: Picked; // what this view has of the group's selection
+	let whole: Echo;
 	let [edits, sent, answered] = [0, 0, 0];
 	let cooling = false;
 	const member: Member = {
 		open: 0,
-		echo: life.guard((picked: Echo) => view.show(matched(picked, view.texts()))),
+		echo: life.guard(show),
 		settled: life.guard(() => take(kept)),
 	};
 	let id = "";
 	let link = join(id, member);
 	life.end(() => link.leave());
+
+	/** A position holds where its token's text is the same. */
+	function show(all: Echo): void {
+		whole = all;
+		const own = view.texts();
+		const here = ({ position, text }: LostToken) => own[position] === text;
+		const tokens = all.pairs.filter(here).map(({ position }) => position);
+		shown = { ...all, heads: all.heads.filter(view.has), tokens };
+		view.show({ ...shown, lost: all.pairs.filter((token) => !here(token)) });
+	}
+
+	const withTexts = (picked: Picked, lost: readonly LostToken[] = []): Echo => {
+		const own = view.texts();
+		const pairs = picked.tokens.map((position) => ({ position, text: own[position] ?? "" }));
+		return { ...picked, pairs: [...lost, ...pairs] };
+	};
 
 	function take(selection: Selection | null): void {
 		if (!selection || selection.revision <= revision) return;
@@ -104,7 +123,7 @@ export function linkSelection<T extends LinkedTraits>(at: Mounted<T>, view: Link
 		if (link.busy()) return;
 		kept = null;
 		revision = selection.revision;
-		view.show({ ...selection, lost: selection.lost ?? [] });
+		show(withTexts(selection, selection.lost));
 	}
 
 	/** Views of no group are linked with themselves, where one is shown twice. */
@@ -147,27 +166,18 @@ export function linkSelection<T extends LinkedTraits>(at: Mounted<T>, view: Link
 	onTrait("links", setLinks);
 
 	return {
-		/** A change made in this view; lost tokens stay the group's while no others are chosen. */
-		edit({ heads, tokens, layer, feature, prompt, lost }: Shown): void {
+		/** A change made in this view; of the parts that are not changed the group keeps all. */
+		edit({ heads, tokens, layer, feature, prompt }: Picked): void {
 			wanted = { heads, tokens, layer, feature, prompt };
 			member.open = ++edits - answered;
-			const own = view.texts();
-			const all = [...lost, ...tokens.map((i) => ({ position: i, text: own[i] ?? "" }))];
-			link.edit({
-				...wanted,
-				tokens: all.map(({ position }) => position),
-				texts: all.map(({ text }) => text),
-			});
+			const next = withTexts(wanted);
+			if (String(heads) === String(shown.heads)) next.heads = whole.heads;
+			if (String(tokens) === String(shown.tokens)) next.pairs = whole.pairs;
+			shown = wanted;
+			whole = next;
+			link.edit(whole);
 			if (!cooling) void tell();
 		},
 		setLinks,
 	};
-}
-
-/** What a view with other tokens makes of a selection: a position holds if its text is the same. */
-function matched({ texts, ...picked }: Echo, own: readonly string[]): Shown {
-	const all = picked.tokens.map((position, i) => ({ position, text: texts[i] ?? "" }));
-	const here = ({ position, text }: LostToken) => own[position] === text;
-	const tokens = all.filter(here).map(({ position }) => position);
-	return { ...picked, tokens, lost: all.filter((token) => !here(token)) };
 }

@@ -8,10 +8,10 @@ const PATIENCE_MS = 2 ** 31 - 1; // a busy kernel answers in the end
 
 type Asking = { rpc: Rpc; life: Life };
 
-/** The rest of a view's code, fetched once a page; every view of the kind shares it. */
+/** A part of a view's code, fetched once a page; every view of the kind shares it. */
 export async function loadPart<T>(name: string, at: Asking): Promise<T> {
 	const page = globalThis as unknown as Record<symbol, Promise<unknown> | undefined>;
-	const key = Symbol.for(`interpwidgets.part.${__BUILD__}`);
+	const key = Symbol.for(`interpwidgets.part.${__BUILD__}.${name}`);
 	page[key] ??= fetchPart(name, at);
 	const coming = page[key];
 	try {

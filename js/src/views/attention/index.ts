@@ -3,7 +3,7 @@ import { type LinkedTraits, linkSelection } from "../../shared/links";
 import { hideStaticCopies, type Mounted, mount } from "../../shared/mount";
 import { loadPart } from "../../shared/parts";
 import { Heads } from "./heads";
-import { type Change, initial, onPayload } from "./state";
+import { type Change, held, initial, onPayload } from "./state";
 import { type Core, makeView, type Tools } from "./view";
 import "../../shared/look.css";
 import "./style.css";
@@ -43,12 +43,7 @@ function attention(at: Mounted<Traits>): void {
 
 	function set(change: Change): void {
 		const { edits } = state;
-		const hover = change.hover ?? state.hover;
-		state = {
-			...state,
-			...change,
-			hover: String(hover) === String(state.hover) ? state.hover : hover,
-		};
+		state = { ...state, ...change };
 		if (state.edits > edits) links.edit(state);
 		view.changed(state);
 		if (scheduled) return;
@@ -76,13 +71,14 @@ function attention(at: Mounted<Traits>): void {
 	const status = model.get("status");
 	if (saved) set({ ...saved, panelOpen: saved.panel_open, tableOpen: saved.table_open });
 	if (status) set({ status });
+	setPayload(model.get("payload"));
 	const links = linkSelection(at, {
 		texts: () => state.payload?.tokens.map(({ text }) => text) ?? [],
+		has: (head) => state.payload !== null && held(state.payload, head),
 		show: (selection) => set({ ...selection, anchor: null }),
 		links: (links) => set({ links }),
 		told: (offline) => set({ offline }),
 	});
-	setPayload(model.get("payload"));
 	onTrait("payload", setPayload);
 	onTrait("status", (status) => status && set({ status }));
 	hideStaticCopies(model.get("view_id") ?? "", life);

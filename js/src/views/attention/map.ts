@@ -57,7 +57,7 @@ export function makeMap(life: Life, acts: Acts) {
 	let drawn: Drawn | null = null;
 
 	life.on(box, "pointermove", (event) => {
-		const at = drawn && !event.buttons ? spotAt(drawn, canvas, event) : null;
+		const at = event.buttons || !drawn ? null : spotAt(drawn, canvas, event);
 		acts.set({ hover: at?.onPair ? [at.query, at.key] : NO_HOVER });
 	});
 	life.on(box, "pointerleave", () => acts.set({ hover: NO_HOVER }));
@@ -93,7 +93,7 @@ export function makeMap(life: Life, acts: Acts) {
 			drawn = { ...drawn, scene };
 			const { layout } = drawn;
 			onPixels([layout, scene.view, ink], () => drawPixels(canvas, scene, layout, window));
-			onMarks([layout, scene.query, state.tokens, state.hover], () => {
+			onMarks([layout, scene.query, state.tokens, String(state.hover)], () => {
 				drawLabels(labels, scene, layout, window);
 				drawMarks(marks, scene, layout, window);
 			});

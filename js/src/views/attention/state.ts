@@ -1,4 +1,4 @@
-import type { AttentionPayload, Links, LostToken, Status } from "../../contract.gen";
+import type { AttentionPayload, Links, LostToken, ScoredHeads, Status } from "../../contract.gen";
 
 export type HeadId = readonly [layer: number, head: number];
 
@@ -41,6 +41,8 @@ export interface State {
 	/** By head, "layer,head"; one that the page holds is not there. */
 	fetch: ReadonlyMap<string, Fetch>;
 	offline: boolean;
+	/** Scores of the payload's heads that came after it. */
+	scores?: { payload: AttentionPayload; scores: readonly ScoredHeads[] };
 }
 
 export type Change = Partial<State>;

@@ -62,7 +62,7 @@ export function makeStrip(life: Life, acts: Acts) {
 				node.classList.toggle("iw-wrap", needed > line.clientWidth + 1);
 			});
 			const { hover, tokens: picked } = scene.state;
-			onRow([scene.payload, scene.view, scene.ink, scene.query, picked, hover], () =>
+			onRow([scene.payload, scene.view, scene.ink, scene.query, picked, String(hover)], () =>
 				shade(chips, scene),
 			);
 		},

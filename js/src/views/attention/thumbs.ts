@@ -67,9 +67,10 @@ function build(
 	ids: readonly HeadId[],
 ): Cell[][] {
 	const { layers, heads, layer_runs: runs, run } = payload;
+	const header = Math.max(HEADER, down);
 	const tracks = gutter ? `${gutter}px ` : "";
-	grid.style.cssText = `grid-template-columns:${tracks}repeat(${columns},${size}px);grid-auto-rows:${size}px;grid-template-rows:${HEADER - down}px;gap:${down}px ${gap}px`;
-	canvas.style.cssText = `left:${gutter && gutter + gap}px;top:${HEADER}px`;
+	grid.style.cssText = `grid-template-columns:${tracks}repeat(${columns},${size}px);grid-auto-rows:${size}px;grid-template-rows:${header - down}px;gap:${down}px ${gap}px`;
+	canvas.style.cssText = `left:${gutter && gutter + gap}px;top:${header}px`;
 	const label = (letter: string, role: string, number: number, i: number, least: number) =>
 		h(
 			"span",

@@ -75,6 +75,7 @@ function tokens(at: Mounted<Traits>): void {
 	setPayload(model.get("payload"));
 	const links = linkSelection(at, {
 		texts: () => state.payload?.tokens.map(({ text }) => text) ?? [],
+		has: () => true,
 		show: (selection) => dispatch({ type: "selection", selection }),
 		links: (links) => dispatch({ type: "links", links }),
 		told: (offline) => dispatch({ type: "told", offline }),

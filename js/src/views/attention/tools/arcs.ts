@@ -8,6 +8,7 @@ import { rowFor, shown } from "./words";
 const ARC_LEAST = 0.02;
 const ARCS_MOST = 12;
 const PRINT_LEAST = 0.05;
+const STEM = 6;
 const SCROLL_TOKENS = 300;
 const SCROLL_HEIGHT = 264;
 
@@ -51,7 +52,7 @@ export function makeArcs({ strip }: Core): (scene: Scene) => void {
 			if (spot && payload.tokens.length > SCROLL_TOKENS)
 				strip.node.scrollTop = spot.y - SCROLL_HEIGHT / 2;
 		});
-		onRow([payload, scene.view, scene.ink, width, wrapped, query, state.hover], () => {
+		onRow([payload, scene.view, scene.ink, width, wrapped, query, String(state.hover)], () => {
 			printValues(spots, scene, wrapped);
 			arcs.replaceChildren(...drawArcs(spots, scene, wrapped));
 			const token = payload.tokens[query];
@@ -91,9 +92,10 @@ function drawArcs(spots: readonly Spot[], scene: Scene, wrapped: boolean): Node[
 	});
 }
 
-/** Within a line an arch; from line to line one that leaves and arrives from above. */
+/** Within a line an arch. Over the lines between it would hide words: a stem at either end. */
 function arcPath(from: Spot, to: Spot, width: number, wrapped: boolean): string {
+	if (Math.abs(from.y - to.y) > 4) return `M${to.x},${to.y}v${-STEM}M${from.x},${from.y}v${-STEM}`;
 	const reach = Math.abs(to.x - from.x) / width;
-	const lift = (wrapped ? 10 + 24 * reach : 18 + 62 * reach) * 1.25;
+	const lift = (wrapped ? 7 + 6 * reach : 18 + 62 * reach) * 1.25;
 	return `M${from.x},${from.y}C${from.x},${from.y - lift} ${to.x},${to.y - lift} ${to.x},${to.y}`;
 }

@@ -55,7 +55,7 @@ export function captionOf(scene: Scene, { layout: { block } }: Drawn): Content {
 	say(scoreOf(scene), "The bar under a square is its score.");
 	say(pooled > 1, `A thumbnail's cell is ${cells(pooled)}.`);
 	say(block > 1, `The map's cell is ${cells(block)}; zoom in (+) for single ones.`);
-	say(ink.top < scale, `Thumbnails run to ${weight(scale)}.`);
+	say(ink.top < scale, `Thumbnails run to ${Number(scale.toPrecision(3))}.`);
 	say(signed, "Blue is more, rust and − less.");
 	const never = layersWhere((run) => run === null);
 	const old = layersWhere((run) => run !== null && run < payload.run);

@@ -1,6 +1,6 @@
-import type { AttentionPayload, Bytes, HeadDetail } from "../../../contract.gen";
+import type { AttentionPayload, HeadDetail } from "../../../contract.gen";
 import { clamp } from "../../../shared/keys";
-import { isRecord } from "../../../shared/rpc";
+import { type Answer, isRecord, type Rpc } from "../../../shared/rpc";
 import { bytesOf } from "../../../shared/tensor";
 import type { Heads } from "../heads";
 import { MULTIPLES_MOST } from "../layout";
@@ -26,26 +26,31 @@ export function makeFetch({ life, rpc, heads, acts, state }: Core): (state: Stat
 		say({ phase: "loading", message: "loading" });
 		const waiting = () => say({ phase: "waiting", message: "waiting for the kernel" });
 		const cancel = life.after(WAITING_MS, waiting);
-		const fields = { run: payload.run, layer: head[0], head: head[1] };
-		const parts: Uint8Array<ArrayBuffer>[] = [];
-		let answer = await rpc.request("head", fields);
-		while (answer.ok && takePart(parts, answer.buffers[0]) < Number(answer.body.total ?? 0)) {
-			if (life.signal.aborted || state().payload !== payload) return;
-			answer = await rpc.request("head", { ...fields, offset: lengthOf(parts) });
-		}
+		const gone = () => life.signal.aborted || state().payload !== payload;
+		const answer = await inParts(rpc, { run: payload.run, layer: head[0], head: head[1] }, gone);
 		cancel();
-		if (life.signal.aborted || state().payload !== payload) return;
+		if (gone()) return;
 		if (!answer.ok) {
 			const offline = answer.code === "no-kernel";
 			const message = offline ? absent(heads, head) : answer.message;
 			if (answer.code !== "stale-run") say({ phase: "absent", message }, offline);
 			return;
 		}
-		const detail = detailOf(answer.body.detail, await new Blob(parts).arrayBuffer(), payload);
+		const detail = detailOf(answer.body.detail, answer.buffers[0], payload);
 		if (detail) life.guard(() => heads.add(detail))();
 		const known = heads.full(head) !== null;
 		say(known ? null : { phase: "absent", message: "the answer is of another run" }, false);
 	}
+
+	/** Scores that were too slow to travel along are asked for when one is chosen. */
+	async function fetchScores(payload: AttentionPayload): Promise<void> {
+		asked = payload;
+		const answer = await rpc.request("scores", { run: payload.run });
+		if (life.signal.aborted || state().payload !== payload || !answer.ok) return;
+		const scores = answer.body.head_scores;
+		if (Array.isArray(scores)) acts.set({ scores: { payload, scores } });
+	}
+	let asked: AttentionPayload | null = null;
 
 	return (now) => {
 		const wanted = drawnHeads(now).slice(-MULTIPLES_MOST).reverse();
@@ -53,17 +58,33 @@ export function makeFetch({ life, rpc, heads, acts, state }: Core): (state: Stat
 			if (now.payload && !state().fetch.has(String(head)) && !heads.full(head))
 				void fetchHead(now.payload, head);
 		forget(heads, wanted);
+		const unscored = now.payload?.head_scores?.some(({ values }) => values.length === 0);
+		if (now.payload && unscored && (now.score || now.sorted) && asked !== now.payload)
+			void fetchScores(now.payload);
 	};
 }
 
-const lengthOf = (parts: readonly Uint8Array[]): number =>
-	parts.reduce((sum, part) => sum + part.length, 0);
-
-/** A long head comes in parts; an empty one, which would never end, counts as the last. */
-function takePart(parts: Uint8Array<ArrayBuffer>[], data: Bytes | undefined): number {
-	const part = data ? bytesOf(data).slice() : new Uint8Array();
-	parts.push(part);
-	return part.length ? lengthOf(parts) : Number.POSITIVE_INFINITY;
+/** A long head comes in parts, each short enough for any host. */
+async function inParts(rpc: Rpc, fields: object, gone: () => boolean): Promise<Answer> {
+	const parts: Uint8Array[] = [];
+	let length = 0;
+	for (;;) {
+		const answer = await rpc.request("head", length ? { ...fields, offset: length } : fields);
+		const data = answer.ok ? answer.buffers[0] : null;
+		if (!answer.ok || !data || gone()) return answer;
+		parts.push(bytesOf(data));
+		const before = length;
+		length += parts.at(-1)?.length ?? 0;
+		if (length > before && length < Number(answer.body.total ?? 0)) continue;
+		if (parts.length === 1) return answer;
+		const whole = new Uint8Array(length);
+		let at = 0;
+		for (const part of parts) {
+			whole.set(part, at);
+			at += part.length;
+		}
+		return { ...answer, buffers: [whole] };
+	}
 }
 
 /** The answer with its numbers, which travel beside it; null where it is of another run. */

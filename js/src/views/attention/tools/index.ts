@@ -5,6 +5,7 @@ import { spelled, tokenText } from "../../../shared/tokens";
 import { watchTheme } from "../../../shared/watch";
 import { headName, type Scene } from "../scene";
 import type { Core, Tools } from "../view";
+import { makeAlignment } from "./alignment";
 import { makeArcs } from "./arcs";
 import { makeCells } from "./cells";
 import { captionOf, changesOf, subtitle } from "./facts";
@@ -12,10 +13,12 @@ import { makeFetch } from "./fetch";
 import { listen } from "./gestures";
 import { makeHeadNames } from "./heads";
 import { makeKeep } from "./keep";
+import { makeMultiples } from "./multiples";
 import { makePanel } from "./panel";
 import { makePicker } from "./picker";
 import { topOf } from "./ramp";
 import { makeReadout } from "./readout";
+import { makeScores, sortedBy } from "./scores";
 import { howOf, withHead, withToken } from "./selecting";
 import { makeTable } from "./table";
 
@@ -36,7 +39,11 @@ export default function makeTools(core: Core): Tools {
 	const drawReadout = makeReadout(core);
 	const drawArcs = makeArcs(core);
 	const drawTable = makeTable(core);
-	makePanel(core, () => scene);
+	const drawScores = makeScores(core);
+	const drawMultiples = makeMultiples(core);
+	const drawAlignment = makeAlignment(core);
+	const drawPanel = makePanel(core, () => scene);
+	if (root.closest("[data-iw-key]")) acts.set({ offline: true }); // a page without a kernel
 	listen(core);
 	watchTheme(root, life, core.redraw);
 	life.on(root, "click", ({ target }) => {
@@ -63,7 +70,7 @@ export default function makeTools(core: Core): Tools {
 				now,
 				ids.flatMap((id) => heads.full(id) ?? []),
 			),
-		sorted: () => null,
+		sorted: sortedBy,
 		head: (head, event) => acts.set(withHead(state(), head, howOf(event) !== "one")),
 		token: (position, event) => acts.set(withToken(state(), position, howOf(event))),
 		draw(now, next, onMap) {
@@ -84,6 +91,10 @@ export default function makeTools(core: Core): Tools {
 			drawReadout(onMap);
 			drawArcs(scene);
 			drawTable(scene);
+			drawScores(scene);
+			drawMultiples(scene);
+			drawAlignment(scene);
+			drawPanel(scene);
 		},
 	};
 }

@@ -16,7 +16,7 @@ export function sortedLayout(width: number, count: number): ThumbLayout {
 /** Sides of equal maps beside each other, and the lines that they take. */
 export function multiplesLayout(width: number, count: number) {
 	const gap = 24;
-	const most = Math.min(count, Math.max(2, Math.floor((width + gap) / (200 + gap))));
+	const most = Math.min(count, Math.max(2, Math.floor((width + gap) / (150 + gap))));
 	const lines = Math.ceil(count / most);
 	const across = Math.ceil(count / lines);
 	const side = Math.floor(clamp((width + gap) / across - gap, 96, 260));

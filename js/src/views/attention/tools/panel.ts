@@ -1,26 +1,191 @@
-import { word } from "../../../shared/dom";
+import { div, h, word } from "../../../shared/dom";
 import type { Life } from "../../../shared/life";
-import type { Scene } from "../scene";
+import { loadPart } from "../../../shared/parts";
+import { headName, type Scene } from "../scene";
+import type { State } from "../state";
 import type { Core } from "../view";
+import { choice, tick } from "./controls";
 import { reset } from "./selecting";
 import { asTsv } from "./table";
 
-/** The ⋯ panel. */
-export function makePanel({ chrome, life, acts, state }: Core, scene: () => Scene | null) {
-	const table = word("table", { title: "the selected row as a table (T)" });
+/** The ⋯ panel: what is drawn, how, what is done to the model, what is taken away. */
+export function makePanel(core: Core, scene: () => Scene | null): (scene: Scene) => void {
+	const rows = [numbersRow(core), pictureRow(core), modelRow(core), takeRow(core, scene)];
+	core.chrome.panel.replaceChildren(...rows.map(({ node }) => node));
+	return (now) => {
+		for (const { draw } of rows) draw(now);
+	};
+}
+
+export type Format = "svg" | "png";
+
+/** Makes the figure a file, as wide as a column, a page or a slide. */
+export type Picture = (core: Core, format: Format, width: string) => Promise<Blob>;
+
+const WIDTHS = ["85 mm", "174 mm", "1600 px"].map((name) => ({ name, title: name }));
+
+function download(blob: Blob, format: Format): void {
+	const link = document.createElement("a");
+	link.href = URL.createObjectURL(blob);
+	link.download = `attention.${format}`;
+	link.click();
+	setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
+const row = (name: string, ...parts: (Node | null)[]) =>
+	div("row", h("span", { class: "iw-dim" }, name), div("controls", ...parts));
+
+/** What a `display` request says: all of what is shown. */
+export function displayed({ payload }: State, change: object) {
+	const { measure = "weight", hidden_sink = false, less = "", references = [] } = payload ?? {};
+	const name = references.find((one) => one.name === less || one.title === less)?.name ?? "";
+	return { measure, hide_sink: hidden_sink, less: name, ...change };
+}
+
+function numbersRow({ life, ask, state, chrome }: Core) {
+	const show = (change: object) => void ask("display", displayed(state(), change));
+	const measure = choice(life, "numbers", (name) => show({ measure: name }));
+	const sink = tick(life, "hide first token", () =>
+		show({ hide_sink: !state().payload?.hidden_sink }),
+	);
+	const less = choice(life, "less", (name) => show({ less: name }));
+	const subtract = h(
+		"span",
+		{ class: "iw-tool" },
+		h("span", { class: "iw-dim" }, "less"),
+		less.node,
+	);
+	const quickly = tick(life, "hide first token", () =>
+		show({ hide_sink: !state().payload?.hidden_sink }),
+	);
+	const valued = tick(life, "value-weighted", () =>
+		show({ measure: state().payload?.measure === "value_weighted" ? "weight" : "value_weighted" }),
+	);
+	const quick = h("span", { class: "iw-quick" }, valued.node, quickly.node);
+	chrome.tools.prepend(quick);
+	const node = row("numbers", measure.node, sink.node, subtract);
+	return {
+		node,
+		draw({ payload, state: { offline } }: Scene) {
+			const { measures = [], references = [], measure: now = "weight" } = payload;
+			measure.show(measures, now, measures.length, offline);
+			sink.show(payload.hidden_sink ?? false, offline);
+			const named = displayed({ payload } as State, {}).less;
+			less.show([{ name: "", title: "nothing" }, ...references], named, 9, offline);
+			subtract.hidden = references.length === 0;
+			const why = measures.find(({ name }) => name === "value_weighted")?.why ?? "none";
+			quick.hidden = measures.length === 0 || payload.ablated != null;
+			valued.show(now === "value_weighted", offline || why !== "", why);
+			quickly.show(payload.hidden_sink ?? false, offline);
+		},
+	};
+}
+
+function pictureRow({ life, acts, state }: Core) {
+	const scales = [
+		{ name: "auto", title: "scale: automatic" },
+		{ name: "full", title: "full" },
+		{ name: "fit", title: "fit" },
+	];
+	const fits: Record<string, boolean | null> = { auto: null, full: false, fit: true };
+	const scale = choice(life, "scale", (name) => acts.set({ fit: fits[name] ?? null }));
+	const mask = tick(life, "causal mask", () => acts.set({ unmasked: !state().unmasked }));
+	const sort = tick(life, "sort by score", () => acts.set({ sorted: !state().sorted }));
+	const table = tick(life, "table", () => acts.set({ tableOpen: !state().tableOpen }));
+	return {
+		node: row("picture", scale.node, mask.node, sort.node, table.node),
+		draw({ payload, state: now }: Scene) {
+			const { fit = null, unmasked = false } = now;
+			scale.show(scales, fit === null ? "auto" : fit ? "fit" : "full");
+			const none = payload.measure === "score" ? "masked scores are −∞" : "";
+			mask.show(!unmasked, !payload.causal || none !== "", none);
+			sort.show(now.sorted ?? false, !payload.head_scores?.length);
+			table.show(now.tableOpen);
+		},
+	};
+}
+
+function modelRow({ life, ask, setLinks, state }: Core) {
+	const what = h("span");
+	const heads = () => scene?.heads.map(([layer, head]) => [layer, head]) ?? [];
+	let scene: Scene | null = null;
+	let home = "";
+	const ablate = (mode: string) => {
+		const one = word(mode, { class: "iw-t iw-act" });
+		life.on(one, "click", () => {
+			if (one.ariaDisabled !== "true") void ask("ablate", { heads: heads(), mode });
+		});
+		return one;
+	};
+	const modes = [ablate("zero"), ablate("mean")];
+	const undo = word("undo", { class: "iw-t iw-act", "data-act": "undo" });
+	const linked = tick(life, "linked", async () => {
+		const { group } = state().links;
+		if (group) home = group;
+		const answer = await ask("link", { linked: !group });
+		if (!answer.ok && answer.code === "no-kernel" && home)
+			setLinks({ group: group ? "" : home, warning: "" });
+	});
+	return {
+		node: row("model", what, ...modes, undo, linked.node),
+		draw(now: Scene) {
+			scene = now;
+			const { offline, links } = now.state;
+			what.textContent = `ablate ${now.heads.map(headName).join(", ")}:`;
+			for (const one of modes) one.ariaDisabled = String(offline);
+			undo.hidden = !now.payload.ablated;
+			undo.ariaDisabled = String(offline);
+			linked.show(links.group !== "", offline && !links.group && !home);
+		},
+	};
+}
+
+function takeRow(core: Core, scene: () => Scene | null) {
+	const { life, acts, state, rpc } = core;
 	const copy = word("copy values");
+	const code = word("copy as code");
 	const back = word("reset", { title: "first selection, whole map" });
-	chrome.panel.replaceChildren(table, copy, back);
-	life.on(table, "click", () => acts.set({ tableOpen: !state().tableOpen }));
-	life.on(back, "click", () => acts.set(reset(state())));
 	life.on(copy, "click", () => {
 		const now = scene();
 		void toClipboard(copy, life, now && asTsv(now));
 	});
+	life.on(code, "click", async () => {
+		const answer = await rpc.request("code", {});
+		const saved: unknown = Reflect.get(state().payload ?? {}, "code");
+		const text = answer.ok ? answer.body.code : saved;
+		void toClipboard(code, life, typeof text === "string" ? text : null, "needs Run");
+	});
+	life.on(back, "click", () => acts.set(reset(state())));
+	let width = "174 mm";
+	const widths = choice(life, "width", (name) => {
+		width = name;
+		widths.show(WIDTHS, width);
+	});
+	widths.show(WIDTHS, width);
+	const save = (format: Format) => {
+		const one = word(format.toUpperCase());
+		life.on(one, "click", async () => {
+			try {
+				const picture = await loadPart<Picture>("picture", core);
+				download(await picture(core, format, width), format);
+			} catch (error) {
+				one.title = `not made: ${error instanceof Error ? error.message : "its code did not come"}`;
+				one.textContent = `${format.toUpperCase()} failed`;
+			}
+		});
+		return one;
+	};
+	const files = [save("svg"), save("png"), widths.node];
+	return { node: row("take away", copy, code, ...files, back), draw() {} };
 }
 
 /** Copies a text, and says on the word that was clicked how it went. */
-export async function toClipboard(on: HTMLElement, life: Life, text: string | null): Promise<void> {
+async function toClipboard(
+	on: HTMLElement,
+	life: Life,
+	text: string | null,
+	none = "not loaded yet",
+): Promise<void> {
 	const before = on.textContent;
 	const say = (words: string) => {
 		on.textContent = words;
@@ -28,7 +193,7 @@ export async function toClipboard(on: HTMLElement, life: Life, text: string | nu
 			on.textContent = before;
 		});
 	};
-	if (text === null) return say("not loaded yet");
+	if (text === null) return say(none);
 	try {
 		await navigator.clipboard.writeText(text);
 		say("copied");

@@ -4,10 +4,15 @@ import { checksum, type Matrix, rowOf } from "../../../shared/tensor";
 import type { Scene } from "../scene";
 import type { HeadId } from "../state";
 
-/** The score that thumbnails show. */
-export function scoreOf({ payload, state }: Pick<Scene, "payload" | "state">): ScoredHeads | null {
-	const scores = payload.head_scores ?? [];
-	return scores.find(({ name }) => name === state.score) ?? scores[0] ?? null;
+type Of = Pick<Scene, "payload" | "state">;
+
+export const scoresOf = ({ payload, state }: Of): readonly ScoredHeads[] =>
+	(state.scores?.payload === payload ? state.scores.scores : payload.head_scores) ?? [];
+
+/** The score that thumbnails show; null where no head has a number. */
+export function scoreOf(of: Of): ScoredHeads | null {
+	const scores = scoresOf(of).filter(({ values }) => values.length > 0);
+	return scores.find(({ name }) => name === of.state.score) ?? scores[0] ?? null;
 }
 
 export const scoreIn = (
@@ -23,17 +28,16 @@ export const shown = ({ ink }: Scene, value: number, places = 2): string =>
 export const shownInCell = ({ ink }: Scene, value: number): string =>
 	(ink.signed && value > 0 ? "+" : "") + inCell(value);
 
+const QUANTITIES = {
+	weight: "attention weight",
+	value_weighted: "weight × length of the value",
+	score: "score before softmax",
+};
+
 /** What the numbers are. */
 export function quantity({ payload }: Scene): string {
-	const { measure = "weight", measures, hidden_sink: hidden, less } = payload;
-	const known = measures?.find((one) => one.name === measure)?.title;
-	const name =
-		known ??
-		{
-			weight: "attention weight",
-			value_weighted: "weight × length of the value",
-			score: "score before softmax",
-		}[measure];
+	const { measure = "weight", hidden_sink: hidden, less } = payload;
+	const name = QUANTITIES[measure];
 	if (less) return `${name}, less ${less}`;
 	if (hidden) return `${name}, first token hidden`;
 	return measure === "weight" ? `${name}; rows sum to 1` : name;
