@@ -90,17 +90,15 @@ board.control()
 print(board.effect)
 
 # %% [markdown]
-# What the other heads now look at, less what they looked at before. Blue is more, rust is less.
+# What the other heads now look at, less what they looked at before: blue is more, rust is less.
+# In the view above, ⋯ and *less* draw the same; this one is of the two Results, and stays.
 
 # %%
-changed = board.attention(key="difference")
-board.ablate([(0, 0), (0, 1)])
-changed.compare(heads.references()[0].result)
-changed
-
-# %%
+ablated = heads.result
 board.undo()
-print(board.ablation)
+changed = iw.show(ablated.difference(heads.result))
+changed.selection = iw.Selection(heads=[(2, 3)], tokens=[14])
+changed
 
 # %% [markdown]
 # ## Two prompts of different length
@@ -109,8 +107,9 @@ print(board.ablation)
 # positions: the mapping is drawn, words without a partner are marked.
 
 # %%
-pair = board.attention(key="pair")
-board.run(
+two = iw.Board(model)
+pair = two.attention()
+two.run(
     [
         "When Ada and Ben went to the store, Ada gave a ring to",
         "When Ada and Ben went to the old store, Ada gave a ring to",
