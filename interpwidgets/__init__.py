@@ -20,12 +20,15 @@ if TYPE_CHECKING:
     from interpwidgets.export import export as export
     from interpwidgets.methods.activations import activations as activations
     from interpwidgets.methods.head_scores import head_scores as head_scores
+    from interpwidgets.methods.logit_lens import logit_lens as logit_lens
     from interpwidgets.methods.token_values import attention_received as attention_received
+    from interpwidgets.methods.tuned_lens import tuned_lens as tuned_lens
     from interpwidgets.models.adapting import adapter as adapter
     from interpwidgets.models.description import describe as describe
     from interpwidgets.models.loading import load as load
     from interpwidgets.models.loading import wrap as wrap
     from interpwidgets.models.registering import register_architecture as register_architecture
+    from interpwidgets.reads.translators import load_tuned_lens as load_tuned_lens
     from interpwidgets.results.saved import load_result as load_result
     from interpwidgets.selection import Selection as Selection
     from interpwidgets.show import show as show
@@ -44,16 +47,19 @@ _WHERE = {
     "head_scores": "methods.head_scores",
     "load": "models.loading",
     "load_result": "results.saved",
+    "load_tuned_lens": "reads.translators",
+    "logit_lens": "methods.logit_lens",
     "register_architecture": "models.registering",
     "show": "show",
     "show_attention": "arrays.calls",
     "show_tokens": "arrays.calls",
     "surprisal": "board.calls",
+    "tuned_lens": "methods.tuned_lens",
     "wrap": "models.loading",
 }
 
 #: What returns a bare Result: ``show`` is loaded with it, which knows how that is drawn.
-_DRAWN = ("attention_received", "head_scores", "load_result")
+_DRAWN = ("attention_received", "head_scores", "load_result", "logit_lens")
 
 __all__ = ["__version__", "errors", *_WHERE]  # noqa: PLE0604
 

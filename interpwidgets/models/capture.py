@@ -33,6 +33,9 @@ class Read:
     with_ids: bool = False
     """Call ``reduce`` with the ids of the run so far as well, ``[prompt, pos]``."""
 
+    with_head: bool = False
+    """Call ``reduce`` with the model's ``OutputHead`` as well, last."""
+
     optional: bool = False
     """Whether a run may go on without it: then its failure leaves it out, and says nothing."""
 

@@ -31,6 +31,7 @@ from interpwidgets.models.exclusive import exclusive
 from interpwidgets.models.images import patch_ids
 from interpwidgets.models.intervening import EditWorker, workers_of
 from interpwidgets.models.lora import describe_adapter
+from interpwidgets.models.output_head import OutputHead
 from interpwidgets.models.prompts import Batch, left_padding, read_prompts, to_input
 
 NO_PROMPT = (
@@ -304,7 +305,8 @@ class _Observer(Cache):
         try:
             with torch.no_grad():
                 tensor = tensor_at_site().detach()
-                more = (self._capture.ids,) if read.with_ids else ()
+                more: tuple[Any, ...] = (self._capture.ids,) if read.with_ids else ()
+                more += (OutputHead(self.model),) if read.with_head else ()
                 kept = _own_cpu_copy(read.reduce(tensor, *more), tensor)
         except InterpWidgetsError as error:
             self._capture.read_error = None if read.optional else error

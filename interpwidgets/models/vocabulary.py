@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from jaxtyping import Int
 
-from interpwidgets.errors import ModelError
+from interpwidgets.errors import ModelError, PromptError
 from interpwidgets.models.adapter import Model, adapter_of, module_of
 
 
@@ -79,3 +80,35 @@ def _special_in_config(model: Model) -> set[int]:
     return {
         i for one in ids for i in (one if isinstance(one, list) else [one]) if i is not None
     }
+
+
+def word_ids(model: Model, words: Sequence[int | str]) -> list[int]:
+    """Return the ids of single tokens, in order and without repeats.
+
+    Args:
+        model: An nnsight model.
+        words: Ids, or texts that are one token each.
+
+    Raises:
+        PromptError: A text is not one token, or an id is not in the vocabulary.
+        ModelError: As of ``check_words``.
+    """
+    d_vocab, tokenizer = check_words(model), getattr(model, "tokenizer", None)
+    return list(dict.fromkeys(_word_id(word, d_vocab, tokenizer) for word in words))
+
+
+def _word_id(word: int | str, d_vocab: int, tokenizer: Any | None) -> int:
+    if not isinstance(word, str):
+        if not 0 <= int(word) < d_vocab:
+            raise PromptError(f"token ids are 0-{d_vocab - 1:,} for this model; got {word}.")
+        return int(word)
+    if tokenizer is None:
+        raise PromptError(f"the model has no tokenizer; give {word!r} as a token id.")
+    ids = tokenizer.encode(word, add_special_tokens=False)
+    if len(ids) != 1 or ids[0] == tokenizer.unk_token_id:
+        parts = tokenizer.convert_ids_to_tokens(ids)
+        raise PromptError(
+            f"{word!r} must be one token of this model's; it is {len(ids)}: {parts}. Give the "
+            "text as it stands in a prompt, with the space before it, or a token id."
+        )
+    return int(ids[0])
