@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import nn
 
+from interpwidgets.errors import SiteError
 from interpwidgets.models.adapter import Model, adapter_of, module_of
 from interpwidgets.models.derived import standing_down
 from interpwidgets.models.lora import WRAPPER_PATH, is_wrapper
@@ -35,15 +36,22 @@ class OutputHead:
             model: An nnsight model.
 
         Raises:
-            SiteError: It has no logits.
+            SiteError: It has no logits, or its blocks are in no part of their own.
         """
         self._model, adapter = model, adapter_of(model)
         adapter.place("logits", None)  # refuses a model without a head
         module = module_of(model)
         self._root: Any = module.get_submodule(WRAPPER_PATH) if is_wrapper(module) else module
-        inside = adapter.architecture.base.removeprefix(f"{WRAPPER_PATH}.")
-        self._inside = inside.split(".")[0]
         places = adapter.architecture.places
+        blocks = places["resid_post"].path.removeprefix(f"{WRAPPER_PATH}.")
+        #: The part of the model that holds the blocks.
+        self._inside, _, more = blocks.partition(".")
+        if "." not in more:
+            raise SiteError(
+                f"{adapter.model_type} has its blocks at its root ({blocks}), so that what "
+                "follows them cannot be run alone. A lens needs a model inside the one with "
+                "a head, as Hugging Face's are."
+            )
         path = places["ln_final"].path if "ln_final" in places else ""
         self._norm = module.get_submodule(path) if path else nn.Identity()
         # OPT's decoder may project behind its norm.

@@ -270,4 +270,5 @@ def recall_by_layer(
         result.target_rank[:, pos, result.target(answer)] < k
         for result, answer in zip(results, answers, strict=True)
     ]
-    return np.mean(found, axis=0, dtype=np.float32)
+    share: np.ndarray = np.stack(found).mean(axis=0, dtype=np.float32)
+    return share
