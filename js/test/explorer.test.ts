@@ -167,7 +167,7 @@ describe("what is drawn of a run", () => {
 		expect(get(".iw-leg").textContent).toBe("−0.40+0.40");
 		expect(get(".iw-leg-what").textContent).toBe("attention weight, less run 12, plain");
 		expect(get(".iw-read b").textContent).toBe("−0.40");
-		expect(get("[data-pos='1'] small").textContent).toBe("+0.40");
+		expect(get("[data-of='1']").textContent).toBe("+0.40");
 		expect(get(".iw-strip .iw-less").getAttribute("d")).toContain("M");
 	});
 	it("has zeros for masked keys when asked", async () => {

@@ -19,8 +19,13 @@ const IMAGE_SCALE = 3;
 const LEFT_OUT =
 	".iw-tools,.iw-panel,.iw-pop,.iw-bar,.iw-act,.iw-tick-box,.iw-choice [aria-checked=false]";
 
-/** The figure as it stands, in light, on white, as wide as a column or a slide. */
-export default async function picture(core: Core, format: Format, name: string): Promise<Blob> {
+/** The figure as it stands, in light, on white or on nothing, as wide as a column or a slide. */
+export default async function picture(
+	core: Core,
+	format: Format,
+	name: string,
+	clear: boolean,
+): Promise<Blob> {
 	const [width, layout, scale] = SIZES[name] ?? (SIZES["174 mm"] as (typeof SIZES)[string]);
 	const { root, acts, redraw } = core;
 	const before = { style: root.style.cssText, theme: root.dataset.theme ?? "light" };
@@ -28,10 +33,12 @@ export default async function picture(core: Core, format: Format, name: string):
 	let svg: SVGSVGElement;
 	try {
 		root.dataset.theme = "light";
+		root.classList.add("iw-picture");
 		root.style.cssText = `width:${layout}px;max-width:none;--jp-layout-color0:#fff`;
 		redraw();
-		svg = drawing(root, width, layout);
+		svg = drawing(root, width, layout, clear);
 	} finally {
+		root.classList.remove("iw-picture");
 		root.style.cssText = before.style;
 		root.dataset.theme = before.theme;
 		redraw();
@@ -60,11 +67,11 @@ async function raster(blob: Blob, width: number, svg: SVGSVGElement): Promise<Bl
 	}
 }
 
-function drawing(root: HTMLElement, width: string, layout: number): SVGSVGElement {
+function drawing(root: HTMLElement, width: string, layout: number, clear: boolean): SVGSVGElement {
 	const { left, top, height } = root.getBoundingClientRect();
 	const size = { viewBox: `0 0 ${layout} ${Math.ceil(height)}`, width };
 	const svg = s("svg", { xmlns: "http://www.w3.org/2000/svg", ...size });
-	svg.append(s("rect", { width: "100%", height: "100%", fill: "#fff" }));
+	if (!clear) svg.append(s("rect", { width: "100%", height: "100%", fill: "#fff" }));
 	const hatch = s("pattern", { id: "hatch", width: 4, height: 4, patternUnits: "userSpaceOnUse" });
 	hatch.append(s("path", { d: "M-1,1l2,-2M0,4l4,-4M3,5l2,-2", stroke: "#b9b6af" }));
 	const ramps = [false, true].map(rampOf);
@@ -115,7 +122,7 @@ function drawImage(canvas: HTMLCanvasElement, out: SVGElement, [x, y]: At): void
 }
 
 const PAINT = ["fill", "stroke", "stroke-width", "stroke-dasharray", "opacity", "stroke-opacity"];
-const WRITE = ["font-size", "font-weight", "text-anchor"];
+const WRITE = ["font-size", "font-weight", "text-anchor", "paint-order"];
 
 function drawSvg(svg: SVGSVGElement, out: SVGElement, [x, y]: At): void {
 	const { left, top } = svg.getBoundingClientRect();
@@ -137,7 +144,7 @@ function drawSvg(svg: SVGSVGElement, out: SVGElement, [x, y]: At): void {
 	out.append(group);
 }
 
-const clear = (paint: string) => paint === "transparent" || /, 0\)$/.test(paint);
+const isClear = (paint: string) => paint === "transparent" || /, 0\)$/.test(paint);
 
 function drawBox(element: Element, style: CSSStyleDeclaration, out: SVGElement, [x, y]: At): void {
 	const { left, top, width, height } = element.getBoundingClientRect();
@@ -155,7 +162,7 @@ function drawBox(element: Element, style: CSSStyleDeclaration, out: SVGElement, 
 	const pattern = element.matches(".iw-both") ? "both" : element.matches(".iw-ramp") ? "ramp" : "";
 	if (pattern) box(0, { fill: `url(#${pattern})` });
 	else if (element.matches(".iw-hatch")) box(0, { fill: "url(#hatch)" });
-	else if (!clear(style.backgroundColor)) box(0, { fill: style.backgroundColor });
+	else if (!isClear(style.backgroundColor)) box(0, { fill: style.backgroundColor });
 	const border = Number.parseFloat(style.borderLeftWidth);
 	const bottom = Number.parseFloat(style.borderBottomWidth);
 	if (border && bottom) box(-border / 2, { stroke: style.borderTopColor, "stroke-width": border });

@@ -20,7 +20,7 @@ export function makePanel(core: Core, scene: () => Scene | null): (scene: Scene)
 export type Format = "svg" | "png";
 
 /** Makes the figure a file, as wide as a column, a page or a slide. */
-export type Picture = (core: Core, format: Format, width: string) => Promise<Blob>;
+export type Picture = (core: Core, format: Format, width: string, clear: boolean) => Promise<Blob>;
 
 const WIDTHS = ["85 mm", "174 mm", "1600 px"].map((name) => ({ name, title: name }));
 
@@ -162,12 +162,18 @@ function takeRow(core: Core, scene: () => Scene | null) {
 		widths.show(WIDTHS, width);
 	});
 	widths.show(WIDTHS, width);
+	let clear = false;
+	const paper = tick(life, "transparent", () => {
+		clear = !clear;
+		paper.show(clear);
+	});
+	paper.show(clear);
 	const save = (format: Format) => {
 		const one = word(format.toUpperCase());
 		life.on(one, "click", async () => {
 			try {
 				const picture = await loadPart<Picture>("picture", core);
-				download(await picture(core, format, width), format);
+				download(await picture(core, format, width, clear), format);
 			} catch (error) {
 				one.title = `not made: ${error instanceof Error ? error.message : "its code did not come"}`;
 				one.textContent = `${format.toUpperCase()} failed`;
@@ -175,7 +181,7 @@ function takeRow(core: Core, scene: () => Scene | null) {
 		});
 		return one;
 	};
-	const files = [save("svg"), save("png"), widths.node];
+	const files = [save("svg"), save("png"), widths.node, paper.node];
 	return { node: row("take away", copy, code, ...files, back), draw() {} };
 }
 

@@ -31,6 +31,8 @@ export function sortedBy(state: State, width: number): Sorted | null {
 export function makeScores({ thumbs, life, acts, state }: Core): (scene: Scene) => void {
 	const onChoice = memo();
 	const onDots = memo();
+	const onWidth = memo();
+	let width = 0;
 	let wide = false;
 	const sort = tick(life, "sort", () => acts.set({ sorted: !state().sorted }));
 	const more = word("more", { class: "iw-t iw-act" });
@@ -59,8 +61,10 @@ export function makeScores({ thumbs, life, acts, state }: Core): (scene: Scene) 
 			more.hidden = rest.length === 0;
 			sort.show(scene.state.sorted ?? false);
 		});
-		onDots([score, scene.head, scene.state.heads, scene.width], () => {
-			const width = Math.min(thumbs.grid.offsetWidth || 400, scene.width);
+		onWidth([thumbs.cells(), scene.width], () => {
+			width = Math.min(thumbs.grid.offsetWidth || 400, scene.width);
+		});
+		onDots([score, scene.head, scene.state.heads, width], () => {
 			thumbs.below.replaceChildren(...(score ? [dots(scene, score, width)] : []));
 		});
 	};
