@@ -207,7 +207,7 @@ class AttentionView(View):
         result, shown = self.result, self.shown
         if result is None or shown is None:
             return
-        if shown.less:
+        if shown.less and not result.less:  # what was given may be a difference already
             other = next(of.result for of in self.references() if of.name == self.less)
             alignment = drawn_alignment(result, other)
             tokens = other.tokens

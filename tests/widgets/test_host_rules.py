@@ -37,7 +37,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return sizes
 
 
-# 940: the longest prompt whose chosen head travels with the thumbnails; 1,300: one whose
+# 940: about the longest prompt whose chosen head travels with the thumbnails; 1,300: one whose
 # heads come in parts.
 @pytest.mark.parametrize("n_tokens", [940, 1_300])
 def test_no_message_of_a_view_is_too_large_for_colab(sent: list[int], n_tokens: int) -> None:

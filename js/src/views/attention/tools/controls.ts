@@ -1,4 +1,4 @@
-import { h, set, word } from "../../../shared/dom";
+import { h, isDisabled, set, word } from "../../../shared/dom";
 import { arrow, taken } from "../../../shared/keys";
 import type { Life } from "../../../shared/life";
 
@@ -12,7 +12,7 @@ export interface Named {
 /** On or off: a box and a word. */
 export function tick(life: Life, text: string, toggle: () => void) {
 	const node = word(text, { class: "iw-t iw-tick-box", role: "checkbox" });
-	life.on(node, "click", () => node.ariaDisabled !== "true" && toggle());
+	life.on(node, "click", () => !isDisabled(node) && toggle());
 	return {
 		node,
 		show(on: boolean, disabled = false, why = "") {
@@ -30,7 +30,7 @@ export function choice(life: Life, label: string, pick: (name: string) => void) 
 	const node = h("span", { class: "iw-choice", role: "radiogroup", "aria-label": label });
 	const use = (target: EventTarget | null) => {
 		const hit = target instanceof Element ? target.closest<HTMLElement>("[data-name]") : null;
-		if (hit && hit.ariaDisabled !== "true") pick(hit.dataset.name ?? "");
+		if (hit && !isDisabled(hit)) pick(hit.dataset.name ?? "");
 	};
 	life.on(node, "click", ({ target }) => use(target));
 	life.on(node, "keydown", (event) => {

@@ -1,4 +1,4 @@
-import { memo, set, word } from "../../../shared/dom";
+import { isDisabled, memo, set, word } from "../../../shared/dom";
 import { plural } from "../../../shared/format";
 import { drawStatus } from "../../../shared/status";
 import { spelled, tokenText } from "../../../shared/tokens";
@@ -48,7 +48,7 @@ export default function makeTools(core: Core): Tools {
 	watchTheme(root, life, core.redraw);
 	life.on(root, "click", ({ target }) => {
 		const one = target instanceof Element && target.closest<HTMLElement>("[data-act]");
-		if (one && one.ariaDisabled !== "true") void ask(one.dataset.act ?? "");
+		if (one && !isDisabled(one)) void ask(one.dataset.act ?? "");
 	});
 	life.on(root, "pointerover", ({ target }) => {
 		const token = target instanceof Element && target.closest<HTMLElement>(".iw-tok[title]");

@@ -1,4 +1,4 @@
-import { div, h, word } from "../../../shared/dom";
+import { div, h, isDisabled, set, word } from "../../../shared/dom";
 import type { Life } from "../../../shared/life";
 import { loadPart } from "../../../shared/parts";
 import { headName, type Scene } from "../scene";
@@ -113,7 +113,7 @@ function modelRow({ life, ask, setLinks, state }: Core) {
 	const ablate = (mode: string) => {
 		const one = word(mode, { class: "iw-t iw-act" });
 		life.on(one, "click", () => {
-			if (one.ariaDisabled !== "true") void ask("ablate", { heads: heads(), mode });
+			if (!isDisabled(one)) void ask("ablate", { heads: heads(), mode });
 		});
 		return one;
 	};
@@ -132,9 +132,9 @@ function modelRow({ life, ask, setLinks, state }: Core) {
 			scene = now;
 			const { offline, links } = now.state;
 			what.textContent = `ablate ${now.heads.map(headName).join(", ")}:`;
-			for (const one of modes) one.ariaDisabled = String(offline);
+			for (const one of modes) set(one, { "aria-disabled": offline ? "true" : "false" });
 			undo.hidden = !now.payload.ablated;
-			undo.ariaDisabled = String(offline);
+			set(undo, { "aria-disabled": offline ? "true" : "false" });
 			linked.show(links.group !== "", offline && !links.group && !home);
 		},
 	};
