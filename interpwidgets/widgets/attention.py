@@ -49,7 +49,7 @@ from interpwidgets.widgets.static_form import Embed
 DETAILS_BUDGET = 200_000
 
 #: Bytes of one message: hosted notebooks refuse long ones.
-MESSAGE_BYTES = 1_000_000
+MESSAGE_BYTES = 900_000
 
 #: Weights up to which scores of all heads travel unasked: some 20 ms.
 SCORED_AT_ONCE = 1_000_000
