@@ -45,7 +45,7 @@ def selected_tokens(view: Locator) -> list[int]:
         view.evaluate(
             """(root) => [...root.querySelectorAll('[data-pos]')]
             .filter((chip) => chip.getAttribute('aria-selected') === 'true'
-              || /iw-(query|sel)/.test(chip.className))
+              || /iw-(query|sel|tx-chosen)/.test(chip.className))
             .map((chip) => Number(chip.dataset.pos))"""
         )
     )
