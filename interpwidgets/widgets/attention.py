@@ -49,7 +49,7 @@ from interpwidgets.widgets.static_form import Embed
 DETAILS_BUDGET = 200_000
 
 #: Bytes of one message: hosted notebooks refuse long ones.
-MESSAGE_BYTES = 1_000_000
+MESSAGE_BYTES = 900_000
 
 #: Weights up to which scores of all heads travel unasked: some 20 ms.
 SCORED_AT_ONCE = 1_000_000
@@ -207,7 +207,7 @@ class AttentionView(View):
         result, shown = self.result, self.shown
         if result is None or shown is None:
             return
-        if shown.less:
+        if shown.less and not result.less:  # what was given may be a difference already
             other = next(of.result for of in self.references() if of.name == self.less)
             alignment = drawn_alignment(result, other)
             tokens = other.tokens
@@ -220,8 +220,8 @@ class AttentionView(View):
 
     def _scores(self, *, values: bool) -> list[ScoredHeads]:
         result = self.result
-        if result is None or len(result.tokens) < 2:
-            return []
+        if result is None or len(result.tokens) < 2 or result.column != "weight":
+            return []  # what was given may be a difference already
         if not values:
             return unscored_heads()
         weights = result.without_sink() if self.hide_sink else result

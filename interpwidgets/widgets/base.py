@@ -102,7 +102,7 @@ class View(LinkedWidget):
     status = traitlets.Dict().tag(sync=True)
     """Whether the picture is live, running, stale or failed. Written by Python."""
 
-    kept = traitlets.Dict(
+    kept: traitlets.Dict[str, Any] = traitlets.Dict(
         default_value={"zoom": None, "panel_open": False, "table_open": False}
     ).tag(sync=True)
     """Zoom and open panels, kept over re-runs. Written by the browser."""

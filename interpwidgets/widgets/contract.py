@@ -149,6 +149,7 @@ class Selection(TypedDict):
     layer: int | None
     feature: int | None
     prompt: int | None
+    text: list[str]
     revision: int
     lost: list[LostToken]
 
@@ -216,6 +217,7 @@ class SelectRequest(TypedDict):
     layer: int | None
     feature: int | None
     prompt: int | None
+    text: NotRequired[list[str]]
 
 
 class LinkRequest(TypedDict):

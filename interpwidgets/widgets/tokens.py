@@ -34,7 +34,7 @@ class TokensView(View):
         "prompt": (PromptRequest, "_answer_prompt"),
     }
 
-    kept = traitlets.Dict(
+    kept: traitlets.Dict[str, Any] = traitlets.Dict(
         default_value={
             "row": 0,
             "panel_open": False,

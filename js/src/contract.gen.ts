@@ -139,6 +139,7 @@ export interface Selection {
 	layer: number | null;
 	feature: number | null;
 	prompt: number | null;
+	text: string[];
 	revision: number;
 	lost: LostToken[];
 }
@@ -206,6 +207,7 @@ export interface SelectRequest {
 	layer: number | null;
 	feature: number | null;
 	prompt: number | null;
+	text?: string[];
 }
 
 export interface LinkRequest {

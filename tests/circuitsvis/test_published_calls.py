@@ -11,11 +11,11 @@ import json
 import re
 from typing import Any
 
+import circuitsvis
 import numpy as np
 import pytest
 import torch
 
-import circuitsvis
 import interpwidgets.circuitsvis as ours
 from interpwidgets.widgets.base import View
 

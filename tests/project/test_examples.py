@@ -13,11 +13,13 @@ import pytest
 
 WITH_EXAMPLES = [
     "interpwidgets.board.ablating",
+    "interpwidgets.arrays.calls",
     "interpwidgets.board.calls",
     "interpwidgets.board.session",
     "interpwidgets.methods.activations",
     "interpwidgets.methods.attention",
     "interpwidgets.methods.head_scores",
+    "interpwidgets.methods.token_values",
     "interpwidgets.models.adapting",
     "interpwidgets.models.description",
     "interpwidgets.models.loading",
