@@ -4,6 +4,7 @@ import { drawStatus } from "../../../shared/status";
 import { spelled, tokenText } from "../../../shared/tokens";
 import { watchTheme } from "../../../shared/watch";
 import { headName, type Scene } from "../scene";
+import type { HeadId } from "../state";
 import type { Core, Tools } from "../view";
 import { makeAlignment } from "./alignment";
 import { makeArcs } from "./arcs";
@@ -67,11 +68,13 @@ export default function makeTools(core: Core): Tools {
 			keep(now);
 			fetch(now);
 		},
-		top: (now, ids) =>
-			topOf(
-				now,
-				ids.flatMap((id) => heads.full(id) ?? []),
-			),
+		top: (now, ids) => {
+			// A thumbnail counts only where there will be nothing better.
+			const thumb = (id: HeadId) =>
+				now.fetch.get(String(id))?.phase === "absent" ? heads.thumb(id) : null;
+			const views = ids.flatMap((id) => heads.full(id) ?? thumb(id) ?? []);
+			return topOf(now, views);
+		},
 		sorted: sortedBy,
 		head: (head, event) => acts.set(withHead(state(), head, howOf(event) !== "one")),
 		token: (position, event) => acts.set(withToken(state(), position, howOf(event))),

@@ -50,7 +50,7 @@ export function roundUp(number: number): number {
 /** The ramp's top for these heads together: their scale, or what nearly all numbers are below. */
 export function topOf({ fit, payload }: State, views: readonly HeadView[]): number {
 	const scale = payload?.scale ?? 1;
-	if (!views.length || fit === false || views.some((view) => view.pooled > 1)) return scale;
+	if (!views.length || fit === false) return scale;
 	const high = Math.max(...views.map((view) => highest(view.matrix)));
 	if (high === 0) return scale;
 	const top = roundUp(high);

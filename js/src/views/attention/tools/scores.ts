@@ -101,7 +101,7 @@ function dots(scene: Scene, score: ScoredHeads, width: number): SVGElement {
 			s(
 				"text",
 				{ x: x(i * step), y: AXIS + 14, class: "iw-mid" },
-				weight(i * step, step < 0.1 ? 2 : 1).replace(/\.0$/, ""),
+				i ? weight(i * step, step < 0.01 ? 3 : step < 0.1 ? 2 : 1).replace(/\.0$/, "") : "0",
 			),
 		);
 	const title = `score of each head: ${score.title}`;
