@@ -269,7 +269,7 @@ describe("several selected heads", () => {
 				new KeyboardEvent("keydown", { key: "ArrowLeft", bubbles: true }),
 			);
 		await settle();
-		expect(all(".iw-one span").map((one) => one.textContent)).toEqual(["1.000", "1.000"]);
+		expect(all(".iw-one span").map((one) => one.textContent)).toEqual(["1.00", "1.00"]);
 	});
 	it("take no room when there is one", async () => {
 		expect((await show()).get(".iw-multiples").hidden).toBe(true);
