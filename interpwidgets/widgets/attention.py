@@ -45,8 +45,10 @@ from interpwidgets.widgets.contract import (
 from interpwidgets.widgets.linked import Answer
 from interpwidgets.widgets.static_form import Embed
 
-#: Bytes of the heads that a compact copy holds in full, beside the thumbnails.
+#: Bytes of the heads that a compact copy holds in full: so many, or with the thumbnails as
+#: many as keep a saved view below a megabyte.
 DETAILS_BUDGET = 200_000
+COPY_BUDGET = 650_000
 
 #: Bytes of one message: hosted notebooks refuse long ones.
 MESSAGE_BYTES = 900_000
@@ -300,7 +302,9 @@ class AttentionView(View):
             details = [head_detail(result, *head) for head in every]
         else:
             chosen = [self.chosen_head(result), *reversed(self.selection.heads)]
-            details = saved_details(result, chosen, DETAILS_BUDGET)
+            thumbs = len((self.payload or {})["thumbs"]["data"])
+            budget = max(DETAILS_BUDGET, COPY_BUDGET - thumbs)
+            details = saved_details(result, chosen, budget)
         scores = self._scores(values=True)
         more = {"details": details, "head_scores": scores}
         return {**traits, "payload": {**(self.payload or {}), **more}}
