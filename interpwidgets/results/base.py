@@ -66,6 +66,25 @@ class Provenance:
         """What a view's stamp says beside model, site and precision."""
         return " · ".join(filter(None, [self.adapter, self.bos, self.note]))
 
+    def in_full(self, precision: str) -> str:
+        """Return all of it in one line, for where a view is asked where its numbers are from.
+
+        Args:
+            precision: How the numbers are kept.
+        """
+        said = {
+            "model": f"{self.model} {self.revision}".strip() or "not known",
+            "tokenizer": self.tokenizer or "none",
+            "adapter": self.adapter or "none",
+            "sites": ", ".join(self.sites),
+            "computed in": self.dtype,
+            "kept as": precision,
+            "run": str(self.run) if self.run else "none here",
+            "intervened": ", ".join(self.intervened) or "nothing",
+            "": " · ".join(filter(None, [self.bos, self.note])),
+        }
+        return " · ".join(f"{name} {what}".strip() for name, what in said.items() if what)
+
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> Provenance:
         """Make one of what JSON gives."""

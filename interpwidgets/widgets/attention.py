@@ -307,7 +307,7 @@ class AttentionView(View):
             details = saved_details(result, chosen, budget)
         scores = self._scores(values=True)
         more = {"details": details, "head_scores": scores}
-        return {**traits, "payload": {**(self.payload or {}), **more}}
+        return {**traits, "payload": {**traits["payload"], **more}}
 
     def summary(self) -> str:
         """Return the view's shape and provenance in one line."""

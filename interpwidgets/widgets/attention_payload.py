@@ -171,6 +171,7 @@ def stamp(provenance: Provenance, site: str, precision: str) -> Stamp:
         "seed": "",
         "intervened": _places(provenance.intervened),
         "note": provenance.remarks,
+        "full": provenance.in_full(precision),
     }
 
 

@@ -270,7 +270,7 @@ class View(LinkedWidget):
         """
         return {
             "view_id": self.view_id,
-            "payload": self.payload,
+            "payload": self.payload and {**self.payload, "code": self.code()},
             "status": {**self.status, "can_rerun": False},
             "selection": self.selection.to_wire(self.selection_revision, self.lost),
             "links": self.links,
