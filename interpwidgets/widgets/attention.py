@@ -139,6 +139,8 @@ class AttentionView(View):
             raise ResultError(
                 f"compare takes an AttentionPattern or a view of one; got {kind}."
             )
+        if other is result:
+            raise ResultError("this is the run on screen itself; compare takes another one.")
         result.difference(other, align="text")  # refuses in words what cannot be subtracted
         self.less = ""  # what is subtracted may have the same name as before
         self.less = self._references.give(title, other)
