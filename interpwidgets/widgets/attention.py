@@ -307,7 +307,7 @@ class AttentionView(View):
             thumbs = len((self.payload or {})["thumbs"]["data"])
             budget = max(DETAILS_BUDGET, COPY_BUDGET - thumbs)
             details = saved_details(result, chosen, budget)
-        scores = self._scores(values=True)
+        scores = self._scores(values=embed == "full" or self._scored())
         more = {"details": details, "head_scores": scores}
         return {**traits, "payload": {**traits["payload"], **more}}
 
