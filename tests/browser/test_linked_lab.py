@@ -33,9 +33,9 @@ def opened(notebook: Notebook) -> tuple[AttentionOnPage, Locator]:
     for cell in range(3):
         notebook.run(cell)
     view = AttentionOnPage(notebook.output(0))
-    view.wait_painted()
+    view.wait_ready()
     words = notebook.output(1).locator('[data-iw="tokens"]')
-    expect(words).to_have_attribute("data-painted", "1")
+    expect(words).to_have_attribute("data-tools", "1")
     return view, words
 
 
@@ -77,7 +77,7 @@ def test_two_boards_do_not_mix_and_a_view_can_leave_its_own(open_notebook: Open)
     view, words = opened(notebook)
     notebook.run(3)
     alone = AttentionOnPage(notebook.output(3))
-    alone.wait_painted()
+    alone.wait_ready()
     alone.click_head(0, 1)
     alone.wait_head(0, 1)
     view.click_head(1, 1)

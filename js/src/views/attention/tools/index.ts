@@ -46,6 +46,7 @@ export default function makeTools(core: Core): Tools {
 	const drawPanel = makePanel(core, () => scene);
 	if (root.closest("[data-iw-key]")) acts.set({ offline: true }); // a page without a kernel
 	listen(core);
+	root.dataset.tools = "1";
 	// JupyterLab would take it as "all cells up to here".
 	life.on(root, "mousedown", (event) => event.shiftKey && event.preventDefault());
 	watchTheme(root, life, core.redraw);
