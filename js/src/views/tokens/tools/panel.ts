@@ -1,5 +1,7 @@
 import { toClipboard } from "../../../shared/clipboard";
+import { row } from "../../../shared/controls";
 import { set, word } from "../../../shared/dom";
+import { pictureFiles } from "../../../shared/take";
 import type { Scene } from "../scene";
 import type { State } from "../state";
 import type { Core } from "../view";
@@ -12,7 +14,10 @@ export function makePanel(core: Core, scene: () => Scene | null): (state: State)
 	const copy = word("copy values");
 	const code = word("copy code", { title: "the Python that makes this view" });
 	const link = word("linked", { title: "share the selection with the other views" });
-	chrome.panel.replaceChildren(table, copy, code, link);
+	chrome.panel.replaceChildren(
+		row("view", table, link),
+		row("take away", copy, code, ...pictureFiles(core)),
+	);
 	let home = "";
 	life.on(table, "click", () => dispatch({ type: "toggle", what: "tableOpen" }));
 	life.on(copy, "click", () => {
