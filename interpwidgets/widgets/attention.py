@@ -139,6 +139,8 @@ class AttentionView(View):
             raise ResultError(
                 f"compare takes an AttentionPattern or a view of one; got {kind}."
             )
+        if other is result:
+            raise ResultError("this is the run on screen itself; compare takes another one.")
         result.difference(other, align="text")  # refuses in words what cannot be subtracted
         self.less = ""  # what is subtracted may have the same name as before
         self.less = self._references.give(title, other)
@@ -305,9 +307,9 @@ class AttentionView(View):
             thumbs = len((self.payload or {})["thumbs"]["data"])
             budget = max(DETAILS_BUDGET, COPY_BUDGET - thumbs)
             details = saved_details(result, chosen, budget)
-        scores = self._scores(values=True)
+        scores = self._scores(values=embed == "full" or self._scored())
         more = {"details": details, "head_scores": scores}
-        return {**traits, "payload": {**(self.payload or {}), **more}}
+        return {**traits, "payload": {**traits["payload"], **more}}
 
     def summary(self) -> str:
         """Return the view's shape and provenance in one line."""

@@ -22,6 +22,7 @@ export interface Stamp {
 	seed: string;
 	intervened: string;
 	note: string;
+	full?: string;
 }
 
 export interface WireTensor {
@@ -117,6 +118,7 @@ export interface AttentionPayload {
 	effect?: WireEffect | null;
 	ablated?: Ablated | null;
 	alignment?: WireAlignment | null;
+	code?: string;
 }
 
 export interface Status {
@@ -278,6 +280,7 @@ export interface TokensPayload {
 	expected: Expected | null;
 	rank: number[] | null;
 	stamp: Stamp;
+	code?: string;
 }
 
 export interface TokensKept {

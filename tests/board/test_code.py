@@ -131,6 +131,25 @@ def test_the_users_own_block_is_copied_with_what_it_names(
     assert_same(view.result, copied)
 
 
+def test_values_of_tokens_are_copied_too(
+    model: Any, tmp_path: Path, monkeypatch: Any, run_elsewhere: Run
+) -> None:
+    view = iw.surprisal(model, "cat dog king cat dog", top_k=2)
+    view.selection = iw.Selection(tokens=[1, 3])
+    copied, selection = run_elsewhere(view)
+    assert_same(view.result, copied)
+    assert selection == str(view.selection)
+    monkeypatch.chdir(tmp_path)
+    given = iw.show_tokens(["a", " b"], [[0.5, -1.0], [0.0, 2.0]], rows=["one", "two"])
+    copied, _ = run_elsewhere(given, save=True)
+    assert_same(given.result, copied)
+
+
+def test_a_copy_without_a_kernel_has_its_code(model: Any) -> None:
+    for view in (iw.attention(model, "cat dog"), iw.surprisal(model, "cat dog")):
+        assert view.traits_to_embed("compact")["payload"]["code"] == view.code()
+
+
 def test_what_cannot_be_written_out_is_named(model: Any) -> None:
     import torch
 

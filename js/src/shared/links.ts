@@ -114,7 +114,7 @@ export function linkSelection<T extends LinkedTraits>(at: Mounted<T>, view: Link
 
 	const withPairs = (picked: Picked & { text: string[] }): Echo => ({
 		...picked,
-		pairs: picked.tokens.map((position, i) => ({ position, text: picked.text[i] as string })),
+		pairs: picked.tokens.map((position, i) => ({ position, text: picked.text?.[i] as string })),
 	});
 
 	function take(selection: Selection | null): void {

@@ -10,7 +10,8 @@ import { asTsv } from "./table";
 
 /** The ⋯ panel: what is drawn, how, what is done to the model, what is taken away. */
 export function makePanel(core: Core, scene: () => Scene | null): (scene: Scene) => void {
-	const rows = [numbersRow(core), pictureRow(core), modelRow(core), takeRow(core, scene)];
+	const doing = [numbersRow(core), pictureRow(core), modelRow(core), takeRow(core, scene)];
+	const rows = [...doing, fromRow()];
 	core.chrome.panel.replaceChildren(...rows.map(({ node }) => node));
 	return (now) => {
 		for (const { draw } of rows) draw(now);
@@ -140,6 +141,17 @@ function takeRow(core: Core, scene: () => Scene | null) {
 	life.on(back, "click", () => acts.set(reset(state())));
 	const files = pictureFiles(core);
 	return { node: row("take away", copy, code, ...files, back), draw() {} };
+}
+
+/** All of where the numbers come from; the stamp has the most of it. */
+function fromRow() {
+	const text = h("span", { class: "iw-dim iw-from" });
+	return {
+		node: row("from", text),
+		draw({ payload }: Scene) {
+			text.textContent = payload.stamp.full ?? "";
+		},
+	};
 }
 
 /** Copies a text, and says on the word that was clicked how it went. */
