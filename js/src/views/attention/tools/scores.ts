@@ -1,11 +1,11 @@
 import type { ScoredHeads } from "../../../contract.gen";
+import { choice, tick } from "../../../shared/controls";
 import { h, memo, s, word } from "../../../shared/dom";
 import { weight } from "../../../shared/format";
 import { headName, type Scene } from "../scene";
 import type { HeadId, State } from "../state";
 import type { Sorted } from "../thumbs";
 import type { Core } from "../view";
-import { choice, tick } from "./controls";
 import { sortedLayout } from "./layout";
 import { roundUp } from "./ramp";
 import { scoreIn, scoreOf, scoresOf } from "./words";
