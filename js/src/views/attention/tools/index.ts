@@ -1,9 +1,11 @@
 import { isDisabled, memo, set, word } from "../../../shared/dom";
 import { plural } from "../../../shared/format";
+import { makePromptPicker } from "../../../shared/prompts";
 import { drawStatus } from "../../../shared/status";
 import { spelled, tokenText } from "../../../shared/tokens";
 import { watchTheme } from "../../../shared/watch";
 import { headName, type Scene } from "../scene";
+import type { HeadId } from "../state";
 import type { Core, Tools } from "../view";
 import { makeAlignment } from "./alignment";
 import { makeArcs } from "./arcs";
@@ -15,7 +17,6 @@ import { makeHeadNames } from "./heads";
 import { makeKeep } from "./keep";
 import { makeMultiples } from "./multiples";
 import { makePanel } from "./panel";
-import { makePicker } from "./picker";
 import { topOf } from "./ramp";
 import { makeReadout } from "./readout";
 import { makeScores, sortedBy } from "./scores";
@@ -33,7 +34,7 @@ export default function makeTools(core: Core): Tools {
 	let scene: Scene | null = null;
 	const keep = makeKeep(core);
 	const fetch = makeFetch(core);
-	const drawPicker = makePicker(core);
+	const drawPicker = makePromptPicker(core, "prompt");
 	const drawNames = makeHeadNames(core);
 	const drawCells = makeCells(core);
 	const drawReadout = makeReadout(core);
@@ -45,6 +46,9 @@ export default function makeTools(core: Core): Tools {
 	const drawPanel = makePanel(core, () => scene);
 	if (root.closest("[data-iw-key]")) acts.set({ offline: true }); // a page without a kernel
 	listen(core);
+	root.dataset.tools = "1";
+	// JupyterLab would take it as "all cells up to here".
+	life.on(root, "mousedown", (event) => event.shiftKey && event.preventDefault());
 	watchTheme(root, life, core.redraw);
 	life.on(root, "click", ({ target }) => {
 		const one = target instanceof Element && target.closest<HTMLElement>("[data-act]");
@@ -65,11 +69,13 @@ export default function makeTools(core: Core): Tools {
 			keep(now);
 			fetch(now);
 		},
-		top: (now, ids) =>
-			topOf(
-				now,
-				ids.flatMap((id) => heads.full(id) ?? []),
-			),
+		top: (now, ids) => {
+			// A thumbnail counts only where there will be nothing better.
+			const thumb = (id: HeadId) =>
+				now.fetch.get(String(id))?.phase === "absent" ? heads.thumb(id) : null;
+			const views = ids.flatMap((id) => heads.full(id) ?? thumb(id) ?? []);
+			return topOf(now, views);
+		},
 		sorted: sortedBy,
 		head: (head, event) => acts.set(withHead(state(), head, howOf(event) !== "one")),
 		token: (position, event) => acts.set(withToken(state(), position, howOf(event))),
@@ -78,7 +84,7 @@ export default function makeTools(core: Core): Tools {
 			const drawn = scene !== null;
 			onStatus([JSON.stringify(now.status), drawn], () => drawStatus(chrome, now.status, drawn));
 			onChanges([now.payload, now.offline], () => chrome.you.replaceChildren(...changesOf(now)));
-			drawPicker(now);
+			drawPicker(now.payload);
 			if (!scene || !onMap) return;
 			chrome.caption.replaceChildren(...captionOf(scene, onMap));
 			map.what.textContent = subtitle(scene);
