@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from interpwidgets import errors as errors
+    from interpwidgets import interventions as interventions
     from interpwidgets.arrays.calls import show_attention as show_attention
     from interpwidgets.arrays.calls import show_tokens as show_tokens
     from interpwidgets.board.calls import attention as attention
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from interpwidgets.export import export as export
     from interpwidgets.methods.activations import activations as activations
     from interpwidgets.methods.head_scores import head_scores as head_scores
+    from interpwidgets.methods.references import references as references
     from interpwidgets.methods.token_values import attention_received as attention_received
     from interpwidgets.models.adapting import adapter as adapter
     from interpwidgets.models.description import describe as describe
@@ -44,6 +46,7 @@ _WHERE = {
     "head_scores": "methods.head_scores",
     "load": "models.loading",
     "load_result": "results.saved",
+    "references": "methods.references",
     "register_architecture": "models.registering",
     "show": "show",
     "show_attention": "arrays.calls",
@@ -55,12 +58,15 @@ _WHERE = {
 #: What returns a bare Result: ``show`` is loaded with it, which knows how that is drawn.
 _DRAWN = ("attention_received", "head_scores", "load_result")
 
-__all__ = ["__version__", "errors", *_WHERE]  # noqa: PLE0604
+#: Rooms of the package that are public as they are.
+_ROOMS = ("errors", "interventions")
+
+__all__ = ["__version__", *_ROOMS, *_WHERE]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:
-    if name == "errors":
-        return importlib.import_module("interpwidgets.errors")
+    if name in _ROOMS:
+        return importlib.import_module(f"interpwidgets.{name}")
     if name not in _WHERE:
         raise AttributeError(f"module 'interpwidgets' has no attribute {name!r}")
     if name in _DRAWN:
