@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from interpwidgets.board.calls import surprisal as surprisal
     from interpwidgets.board.session import Board as Board
     from interpwidgets.export import export as export
+    from interpwidgets.methods.activation_patching import (
+        activation_patching as activation_patching,
+    )
+    from interpwidgets.methods.activation_patching import patching_control as patching_control
     from interpwidgets.methods.activations import activations as activations
     from interpwidgets.methods.head_scores import head_scores as head_scores
     from interpwidgets.methods.references import references as references
@@ -37,6 +41,7 @@ __version__ = "0.1.0"
 _WHERE = {
     "Board": "board.session",
     "Selection": "selection",
+    "activation_patching": "methods.activation_patching",
     "activations": "methods.activations",
     "adapter": "models.adapting",
     "attention": "board.calls",
@@ -46,6 +51,7 @@ _WHERE = {
     "head_scores": "methods.head_scores",
     "load": "models.loading",
     "load_result": "results.saved",
+    "patching_control": "methods.activation_patching",
     "references": "methods.references",
     "register_architecture": "models.registering",
     "show": "show",
@@ -56,7 +62,13 @@ _WHERE = {
 }
 
 #: What returns a bare Result: ``show`` is loaded with it, which knows how that is drawn.
-_DRAWN = ("attention_received", "head_scores", "load_result")
+_DRAWN = (
+    "activation_patching",
+    "attention_received",
+    "head_scores",
+    "load_result",
+    "patching_control",
+)
 
 #: Rooms of the package that are public as they are.
 _ROOMS = ("errors", "interventions")
