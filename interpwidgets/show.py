@@ -14,6 +14,7 @@ from interpwidgets.export.view import view_page
 from interpwidgets.results.attention import AttentionPattern
 from interpwidgets.results.base import Result
 from interpwidgets.results.head_scores import HeadScores
+from interpwidgets.results.patching import PatchingGrid
 from interpwidgets.results.renderings import add_rendering
 from interpwidgets.results.token_values import TokenValues
 from interpwidgets.widgets.attention import AttentionView
@@ -23,6 +24,8 @@ from interpwidgets.widgets.base import View
 from interpwidgets.widgets.display import display_view
 from interpwidgets.widgets.head_scores_figure import head_scores_figure
 from interpwidgets.widgets.head_scores_static import head_scores_html
+from interpwidgets.widgets.patching_figure import patching_figure
+from interpwidgets.widgets.patching_static import patching_html
 from interpwidgets.widgets.placement import PLACES
 from interpwidgets.widgets.tokens import TokensView
 from interpwidgets.widgets.tokens_circuitsvis import tokens_circuitsvis
@@ -34,7 +37,10 @@ VIEWS: dict[type[Result], type[View]] = {
 }
 
 #: Results that are drawn as plain HTML, without a view.
-PAGES: dict[type[Result], Callable[[Any], str]] = {HeadScores: head_scores_html}
+PAGES: dict[type[Result], Callable[[Any], str]] = {
+    HeadScores: head_scores_html,
+    PatchingGrid: patching_html,
+}
 
 
 def view_class(result_type: type[Result]) -> type[View]:
@@ -162,6 +168,8 @@ def _of_type(table: dict[type[Result], T], result_type: type, what: str) -> T:
 
 add_rendering("figure", figure)
 add_rendering("head_scores_figure", head_scores_figure)
+add_rendering("patching_figure", patching_figure)
+add_rendering("patching_html", patching_html)
 add_rendering("to_circuitsvis", to_circuitsvis)
 add_rendering("to_html", view_page)
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from interpwidgets.interventions import Ablation, Interventions
-from interpwidgets.interventions.composed import Part
+from interpwidgets.interventions.value import Part
 from interpwidgets.models.adapter import Model
 from interpwidgets.models.block_source import Block
 from interpwidgets.models.loading import load_call

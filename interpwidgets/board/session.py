@@ -19,7 +19,7 @@ from interpwidgets.board.recipe import (
 from interpwidgets.board.worker import worker_of
 from interpwidgets.errors import PromptError, SelectionError, TraceError
 from interpwidgets.interventions import Ablation, parts_of
-from interpwidgets.interventions.composed import Part
+from interpwidgets.interventions.value import Part
 from interpwidgets.methods.attention import MAX_BYTES, AttentionMethod
 from interpwidgets.methods.token_values import TOP_K, SurprisalMethod
 from interpwidgets.models.adapter import adapter_of

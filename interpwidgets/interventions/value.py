@@ -1,13 +1,15 @@
-"""What every intervention has: a site, where it is made, and a form as JSON."""
+"""What every intervention has: a site, where it is made, a form as JSON; several in order."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from interpwidgets.errors import InterventionError
+from interpwidgets.interventions.ablation import Ablation
 from interpwidgets.interventions.plain import to_plain
 from interpwidgets.interventions.where import Where
 from interpwidgets.sites import WHOLE_MODEL, check_site
@@ -49,8 +51,6 @@ class Intervention:
             )
 
     def __add__(self, other: Any) -> Any:
-        from interpwidgets.interventions.composed import Interventions
-
         return Interventions((self,)) + other
 
     def to_plain(self) -> dict[str, Any]:
@@ -77,3 +77,56 @@ class Intervention:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self}>"
+
+
+Part = Intervention | Ablation
+
+
+@dataclass(frozen=True)
+class Interventions:
+    """Interventions made one after the other where they meet."""
+
+    parts: tuple[Part, ...] = ()
+    """In this order."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parts", parts_of(self.parts))
+
+    def __iter__(self) -> Iterator[Part]:
+        return iter(self.parts)
+
+    def __len__(self) -> int:
+        return len(self.parts)
+
+    def __add__(self, other: Any) -> Interventions:
+        return Interventions((*self.parts, *parts_of(other)))
+
+    def __str__(self) -> str:
+        return "; ".join(str(part) for part in self.parts) or "nothing changed"
+
+    def to_json(self) -> str:
+        """Return them as a JSON list; ``from_json`` reads it."""
+        return json.dumps([json.loads(part.to_json()) for part in self.parts])
+
+
+def parts_of(given: Any) -> tuple[Part, ...]:
+    """Return one, several or no interventions as a flat tuple.
+
+    Args:
+        given: An intervention, an ``Ablation``, a sequence of those, or None.
+
+    Raises:
+        InterventionError: It is something else.
+    """
+    if given is None:
+        return ()
+    if isinstance(given, (Intervention, Ablation)):
+        return (given,)
+    if isinstance(given, Interventions):
+        return given.parts
+    if isinstance(given, Sequence) and not isinstance(given, str):
+        return tuple(part for one in given for part in parts_of(one))
+    raise InterventionError(
+        "expected an intervention, e.g. iw.interventions.Add(direction, 4.0), or several; got "
+        f"{type(given).__name__} {given!r:.40}."
+    )

@@ -19,7 +19,7 @@ from nnsight.intervention.interleaver import Mediator, OutOfOrderError
 
 from interpwidgets.errors import SiteError
 from interpwidgets.interventions import Ablate, Ablation, Patch, Where
-from interpwidgets.interventions.composed import Part
+from interpwidgets.interventions.value import Part
 from interpwidgets.models.adapter import Adapter
 from interpwidgets.models.architectures.table import Place
 from interpwidgets.models.capture import Capture

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from interpwidgets.interventions.composed import Part
+from interpwidgets.interventions.value import Part
 from interpwidgets.models.adapter import Model
 from interpwidgets.models.capture import Capture, Read
 from interpwidgets.models.intervening import Edit

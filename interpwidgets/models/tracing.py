@@ -21,7 +21,7 @@ from nnsight.tracing.tracer import Tracer
 
 from interpwidgets.errors import InterpWidgetsError, PromptError, ReadError, SiteError
 from interpwidgets.interventions import parts_of
-from interpwidgets.interventions.composed import Part
+from interpwidgets.interventions.value import Part
 from interpwidgets.models.adapter import Adapter, adapter_of, module_of
 from interpwidgets.models.architectures.table import Place
 from interpwidgets.models.block_source import Block, read_block
