@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     )
     from interpwidgets.methods.activation_patching import patching_control as patching_control
     from interpwidgets.methods.activations import activations as activations
+    from interpwidgets.methods.attribution_patching import (
+        attribution_patching as attribution_patching,
+    )
     from interpwidgets.methods.head_scores import head_scores as head_scores
     from interpwidgets.methods.references import references as references
     from interpwidgets.methods.token_values import attention_received as attention_received
@@ -46,6 +49,7 @@ _WHERE = {
     "adapter": "models.adapting",
     "attention": "board.calls",
     "attention_received": "methods.token_values",
+    "attribution_patching": "methods.attribution_patching",
     "describe": "models.description",
     "export": "export",
     "head_scores": "methods.head_scores",
@@ -65,6 +69,7 @@ _WHERE = {
 _DRAWN = (
     "activation_patching",
     "attention_received",
+    "attribution_patching",
     "head_scores",
     "load_result",
     "patching_control",

@@ -62,7 +62,7 @@ class Intervention:
         return json.dumps(self.to_plain())
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and other.to_plain() == self.to_plain()  # type: ignore[attr-defined]
+        return type(other) is type(self) and other.to_plain() == self.to_plain()
 
     def __hash__(self) -> int:
         return hash(self.to_json())

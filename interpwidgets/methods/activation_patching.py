@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,13 +12,11 @@ import numpy as np
 from interpwidgets.errors import InterventionError, PromptError, ResultError
 from interpwidgets.models.adapter import Model, adapter_of
 from interpwidgets.models.loading import ready
-from interpwidgets.models.pairs import PromptPair, answer_ids, read_pairs
-from interpwidgets.models.patching import Donor, Progress, ProgressTeller, Recorded, record
+from interpwidgets.models.pairs import PromptPair, read_pairs
+from interpwidgets.models.patching import Donor, Progress, ProgressTeller, record
 from interpwidgets.models.patching_grid import GridPlan, as_long_as, shifted
 from interpwidgets.models.prompts import token_ids_of
-from interpwidgets.models.token_text import read_tokens
-from interpwidgets.reads.metrics import Metric, metric_of, n_answers
-from interpwidgets.results.base import Provenance
+from interpwidgets.reads.patching_runs import PatchingRuns, run_pairs
 from interpwidgets.results.patching import PatchingGrid
 
 #: How many draws a control makes for each cell.
@@ -99,75 +98,24 @@ def activation_patching(
         and Nanda (2024), "How to use and interpret activation patching", for denoising and
         noising. We differ in: nothing.
     """
-    model, needed = ready(model), n_answers(metric)
+    model = ready(model)
     plan = GridPlan(model, site, by, direction, layers, heads, positions)
     pairs = read_pairs(model, clean, corrupted, align=align, prepend_bos=prepend_bos)
-    columns = plan.check_pairs(pairs)
-    ids = answer_ids(model, answers, needed, len(pairs)) if needed else [()] * len(pairs)
-    sides, metrics, ends = _ends(plan, pairs, metric, ids)
-    raw = np.full((len(pairs), len(plan.layers), len(columns)), np.nan)
+    runs = run_pairs(plan, pairs, metric, answers)
+    raw, done = runs.empty(), True
     teller = ProgressTeller(raw.size, progress)
-    done = True
     for at, pair in enumerate(pairs):
-        donor = _donor(plan, sides[at])
-        done = done and plan.sweep(pair, donor, columns, metrics[at], raw[at], batch, teller)
-    return PatchingGrid(
-        provenance=_provenance(plan, sides[0][0], raw, done=done),
-        site=site,
-        by=plan.by,
-        direction=direction,
-        metric=metrics[0].title if len({m.title for m in metrics}) == 1 else _general(metric),
-        unit=metrics[0].unit,
-        layers=plan.layers,
-        columns=columns,
-        raw=raw,
-        clean_values=ends[:, 0],
-        corrupted_values=ends[:, 1],
-        clean=tuple(pair.clean for pair in pairs),
-        corrupted=tuple(pair.corrupted for pair in pairs),
-        mapping=tuple(pair.mapping for pair in pairs),
-        positions=tuple(positions or ()) if plan.by == "head" else (),
-        answers=tuple(ids),
-    )
+        done = done and plan.sweep(
+            pair, runs.donor(at), runs.columns, runs.metrics[at], raw[at], batch, teller
+        )
+    return runs.grid(raw, note="" if done else _note(raw))
 
 
-def _ends(
-    plan: GridPlan, pairs: Sequence[PromptPair], metric: Any, ids: Sequence[tuple[int, ...]]
-) -> tuple[list[tuple[Recorded, Recorded]], list[Metric], np.ndarray]:
-    """Run every prompt as it is; the metric of each, ``[pair, clean and corrupted]``."""
-    tokenizer = getattr(plan.model, "tokenizer", None)
-    sides, metrics, ends = [], [], np.empty((len(pairs), 2))
-    for at, pair in enumerate(pairs):
-        side = plan.record(pair)
-        words = read_tokens(tokenizer, ids[at]).text if ids[at] else ()
-        measure = metric_of(metric, words, ids[at], side[0].logits)
-        ends[at] = [measure(one.logits) for one in side]
-        measure.check_range(*map(float, ends[at]), at if len(pairs) > 1 else None)
-        sides.append(side)
-        metrics.append(measure)
-    return sides, metrics, ends
-
-
-def _donor(plan: GridPlan, side: tuple[Recorded, Recorded]) -> Donor:
-    return side[0 if plan.direction == "denoising" else 1].values
-
-
-def _general(metric: Any) -> str:
-    names = {"logit_difference": "logit difference", "probability": "probability"}
-    return f"{names.get(metric, metric)} of each pair's answers"
-
-
-def _provenance(plan: GridPlan, of: Recorded, raw: np.ndarray, *, done: bool) -> Provenance:
-    provenance = of.run.provenance(plan.site, "logits", prompt=None)
-    if done:
-        return provenance
+def _note(raw: np.ndarray) -> str:
     n_done = int(np.isfinite(raw).sum())
     if not n_done:
         raise KeyboardInterrupt
-    note = f"interrupted: {n_done} of {raw.size} cells were run"
-    return dataclasses.replace(
-        provenance, note=". ".join(filter(None, [provenance.note, note]))
-    )
+    return f"interrupted: {n_done} of {raw.size} cells were run"
 
 
 # ------------------------------------------------------------------------------ control
@@ -217,17 +165,23 @@ def patching_control(
     model = ready(model)
     _check_same_model(model, result)
     plan, pairs = _plan_of(model, result)
-    columns, asked = plan.check_pairs(pairs), _asked(result, metric)
-    sides, metrics, ends = _ends(plan, pairs, asked, result.answers)
-    _check_same_ends(ends, result)
+    runs = run_pairs(plan, pairs, _asked(result, metric), result.answers)
+    _check_same_ends(runs.ends, result)
     wanted = _wanted(result, cells)
-    draws, title = _draws(plan, pairs, sides, n, seed, prompts)
-    raw = np.full((len(draws), *result.raw.shape), np.nan)
+    draws, title = _draws(runs, n, seed, prompts)
+    raw = runs.empty(len(draws))
     teller, done = ProgressTeller(raw.size, progress), True
     for draw, donors in enumerate(draws):
         for at, pair in enumerate(pairs):
             done = done and plan.sweep(
-                pair, donors(at), columns, metrics[at], raw[draw, at], batch, teller, wanted
+                pair,
+                donors(at),
+                runs.columns,
+                runs.metrics[at],
+                raw[draw, at],
+                batch,
+                teller,
+                wanted,
             )
     if not done:  # a draw that is not complete would bias the mean
         raise KeyboardInterrupt
@@ -235,35 +189,33 @@ def patching_control(
 
 
 def _draws(
-    plan: GridPlan,
-    pairs: Sequence[PromptPair],
-    sides: Sequence[tuple[Recorded, Recorded]],
-    n: int,
-    seed: int,
-    prompts: Any,
+    runs: PatchingRuns, n: int, seed: int, prompts: Any
 ) -> tuple[list[Callable[[int], Donor]], str]:
     """Return for each draw what gives a pair's values, and what is drawn in words."""
-    rng = np.random.default_rng(seed)
-    likes = [_donor(plan, side) for side in sides]
+    plan, pairs, rng = runs.plan, runs.pairs, np.random.default_rng(seed)
+    likes = [runs.donor(at) for at in range(len(pairs))]
     if n < 1:
         raise InterventionError(f"a control needs n of 1 or more; got {n}.")
     if prompts is not None:
         others = _others(plan, likes, prompts)
         chosen = rng.permutation(len(others))[:n].tolist()
         title = f"the same position of {len(chosen)} other prompts, as long, seed {seed}"
-        return [
-            (lambda at, other=other: as_long_as(others[other], likes[at], plan.site))
-            for other in chosen
-        ], title
+
+        def of_prompt(other: int, at: int) -> Donor:
+            return as_long_as(others[other], likes[at], plan.site)
+
+        return [functools.partial(of_prompt, other) for other in chosen], title
     length = min(len(pair.into(plan.direction)[0]) for pair in pairs)
     length = min([length, *(len(next(iter(like.values()))) for like in likes)])
     if length < 2:
         raise InterventionError("a prompt of one token has no other position to patch from.")
     shifts = (1 + rng.permutation(length - 1)[:n]).tolist()
     title = f"another position of the same run, as long, drawn at random, seed {seed}"
-    return [
-        (lambda at, by=by: shifted(likes[at], by, likes[at], plan.site)) for by in shifts
-    ], title
+
+    def of_position(by: int, at: int) -> Donor:
+        return shifted(likes[at], by, likes[at], plan.site)
+
+    return [functools.partial(of_position, by) for by in shifts], title
 
 
 def _others(plan: GridPlan, likes: Sequence[Donor], prompts: Any) -> list[Donor]:
@@ -311,12 +263,13 @@ def _asked(result: PatchingGrid, metric: Any) -> Any:
 def _wanted(result: PatchingGrid, cells: Sequence[tuple[int, int]] | None) -> Any:
     if cells is None:
         return None
-    wanted = np.zeros(result.raw.shape[1:], dtype=bool)
+    n_rows, n_columns = len(result.layers), len(result.columns)
+    wanted = np.zeros((n_rows, n_columns), dtype=bool)
     for row, column in cells:
-        if not (0 <= row < wanted.shape[0] and 0 <= column < wanted.shape[1]):
+        if not (0 <= row < n_rows and 0 <= column < n_columns):
             raise ResultError(
-                f"there is no cell ({row}, {column}); the grid is {wanted.shape[0]} × "
-                f"{wanted.shape[1]}, counted from 0."
+                f"there is no cell ({row}, {column}); the grid is {n_rows} × {n_columns}, "
+                "counted from 0."
             )
         wanted[row, column] = True
     return wanted

@@ -218,7 +218,14 @@ class PatternWorker(EditWorker):
         return weights
 
 
-def with_own_copy(value: Any, place: Place) -> Any:
+def _contiguous(tensor: torch.Tensor) -> torch.Tensor:
+    # So that heads are a view of it.
+    return tensor.clone(memory_format=torch.contiguous_format)
+
+
+def with_own_copy(
+    value: Any, place: Place, copy: Callable[[torch.Tensor], torch.Tensor] = _contiguous
+) -> Any:
     """Return what a module took or gave with its own copy of the tensor that a site is of.
 
     Heads and other parts of a copy are views of it: changing them changes the copy.
@@ -226,23 +233,23 @@ def with_own_copy(value: Any, place: Place) -> Any:
     Args:
         value: The module's output, or its (args, kwargs).
         place: Where the site is.
+        copy: What makes the copy.
     """
     if place.slot == "input":
         args, kwargs = value
         if args:
-            return (_copied(args[0], place), *args[1:]), kwargs
+            return (_copied(args[0], place, copy), *args[1:]), kwargs
         name = next(iter(kwargs))
-        return args, {**kwargs, name: _copied(kwargs[name], place)}
-    return _copied(value, place)
+        return args, {**kwargs, name: _copied(kwargs[name], place, copy)}
+    return _copied(value, place, copy)
 
 
-def _copied(value: Any, place: Place) -> Any:
+def _copied(value: Any, place: Place, copy: Callable[[torch.Tensor], torch.Tensor]) -> Any:
     if place.item is None and isinstance(value, torch.Tensor):
-        # Contiguous, so that heads are a view of it.
-        return value.clone(memory_format=torch.contiguous_format)
+        return copy(value)
     if isinstance(place.item, int) and isinstance(value, tuple):
         at = place.item
-        return (*value[:at], value[at].clone(), *value[at + 1 :])
+        return (*value[:at], copy(value[at]), *value[at + 1 :])
     raise SiteError(
         f"{place} is no tensor that can be changed: the module there deals in "
         f"{type(value).__name__}. Correct the table, iw.register_architecture(...)."

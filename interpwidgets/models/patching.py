@@ -136,7 +136,7 @@ def rows_that_fit(adapter: Adapter, n_tokens: int) -> int:
 def _last_logits(
     logits: Float[torch.Tensor, "prompt pos d_vocab"],
 ) -> Float[torch.Tensor, "prompt d_vocab"]:
-    return logits[:, -1].float()
+    return logits[:, -1].to(torch.promote_types(logits.dtype, torch.float32))
 
 
 _LAST_LOGITS = Read("logits", None, _last_logits)

@@ -34,6 +34,9 @@ class Metric:
     measure: Own
     """From float64 logits ``[d_vocab]`` to a number."""
 
+    gradient: Callable[[Logits], Logits] | None = None
+    """Its derivative by the logits; None where it is not known."""
+
     floor: float = 0.0
     """A range between clean and corrupted as small as this is rounding."""
 
@@ -81,9 +84,12 @@ def logit_difference(correct: int, wrong: int, words: str) -> Metric:
         wrong: Token id.
         words: The two as text.
     """
-    return Metric(
-        f"logit difference {words}", "logits", lambda x: x[correct] - x[wrong], floor=1e-4
-    )
+
+    def gradient(logits: Logits) -> Logits:
+        return _one(correct, logits) - _one(wrong, logits)
+
+    title = f"logit difference {words}"
+    return Metric(title, "logits", lambda x: x[correct] - x[wrong], gradient, 1e-4)
 
 
 def probability(correct: int, words: str) -> Metric:
@@ -93,9 +99,15 @@ def probability(correct: int, words: str) -> Metric:
         correct: Token id.
         words: It as text.
     """
-    return Metric(
-        f"probability of {words}", "", lambda x: np.exp(log_softmax(x)[correct]), floor=1e-9
-    )
+
+    def measure(logits: Logits) -> float:
+        return float(np.exp(log_softmax(logits)[correct]))
+
+    def gradient(logits: Logits) -> Logits:
+        p = np.exp(log_softmax(logits))
+        return p[correct] * (_one(correct, logits) - p)
+
+    return Metric(f"probability of {words}", "", measure, gradient, 1e-9)
 
 
 def kl_from(clean: Logits) -> Metric:
@@ -112,7 +124,8 @@ def kl_from(clean: Logits) -> Metric:
         terms = np.where(p > 0, p * (np.where(p > 0, log_p, 0) - log_q), 0)
         return float(max(0.0, terms.sum()))
 
-    return Metric("KL(clean ‖ run) of the next token", "nats", measure, floor=1e-5)
+    title = "KL(clean ‖ run) of the next token"
+    return Metric(title, "nats", measure, lambda x: np.exp(log_softmax(x)) - p, 1e-5)
 
 
 def own_metric(function: Own) -> Metric:
@@ -122,6 +135,12 @@ def own_metric(function: Own) -> Metric:
         function: From logits ``[d_vocab]`` to a number.
     """
     return Metric(getattr(function, "__name__", "own metric"), "", function)
+
+
+def _one(token_id: int, like: Logits) -> Logits:
+    one = np.zeros_like(like)
+    one[token_id] = 1
+    return one
 
 
 def log_softmax(logits: Logits) -> Logits:
@@ -146,9 +165,9 @@ def metric_of(
         clean: The clean run's logits.
     """
     if asked == "logit_difference":
-        return logit_difference(*ids, words=" − ".join(map(repr, words)))
+        return logit_difference(ids[0], ids[1], " − ".join(map(repr, words)))
     if asked == "probability":
-        return probability(*ids, words=repr(words[0]))
+        return probability(ids[0], repr(words[0]))
     return kl_from(clean) if asked == "kl" else own_metric(asked)
 
 

@@ -63,6 +63,27 @@ class PatchingControl:
         )
 
 
+@dataclass(frozen=True)
+class PatchingAgreement:
+    """How far an estimate is what was measured."""
+
+    correlation: float
+    """Pearson's, over cells; NaN where all cells of one are equal."""
+
+    disagree: Bool[np.ndarray, "layer column"]
+    """Cells whose shares differ by more than the tolerance."""
+
+    tolerance: float
+    """In shares."""
+
+    def __str__(self) -> str:
+        n = int(self.disagree.sum())
+        return (
+            f"correlation {self.correlation:.3f} with the exact grid; {n} of "
+            f"{self.disagree.size} cells differ by more than {self.tolerance:g}"
+        )
+
+
 @dataclass(frozen=True, repr=False)
 class PatchingGrid(Result):
     """Layers × positions, or layers × heads: what each patch made of a metric."""
@@ -181,6 +202,31 @@ class PatchingGrid(Result):
         low, high = self.control.interval()
         return (self.values < low) | (self.values > high)
 
+    def agreement(self, exact: PatchingGrid, tolerance: float = 0.1) -> PatchingAgreement:
+        """Return how far these estimates are those of an exact grid.
+
+        Args:
+            exact: Of ``activation_patching`` on the same cells.
+            tolerance: Shares that differ by more disagree.
+
+        Raises:
+            ResultError: The two are of other cells, or other prompts.
+        """
+        for name in ("site", "by", "direction", "layers", "columns", "clean", "corrupted"):
+            if getattr(self, name) != getattr(exact, name):
+                raise ResultError(
+                    f"two grids are compared cell by cell; their {name} differ: "
+                    f"{getattr(self, name)!r:.60} and {getattr(exact, name)!r:.60}."
+                )
+        known = np.isfinite(self.values) & np.isfinite(exact.values)
+        both = self.values[known], exact.values[known]
+        flat = known.sum() < 2 or any(np.ptp(one) == 0 for one in both)
+        return PatchingAgreement(
+            correlation=float("nan") if flat else float(np.corrcoef(*both)[0, 1]),
+            disagree=known & (np.abs(self.values - exact.values) > tolerance),
+            tolerance=tolerance,
+        )
+
     def _normalised(self, raw: np.ndarray) -> np.ndarray:
         corrupted = self.corrupted_values[:, None, None]
         return (raw - corrupted) / (self.clean_values[:, None, None] - corrupted)
@@ -233,7 +279,7 @@ class PatchingGrid(Result):
         import pandas as pd
 
         pair, row, column = (axis.ravel() for axis in np.indices(self.raw.shape))
-        table = {
+        table: dict[str, Any] = {
             "pair": pair,
             "layer": np.array(self.layers)[row],
             self.by: np.array(self.columns)[column],
