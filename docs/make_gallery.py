@@ -9,25 +9,49 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
 import interpwidgets as iw
 from interpwidgets.selection import Selection
+from interpwidgets.widgets.base import View
 
+SETTLE_MS = 1_000
 IMAGES = Path(__file__).parent / "img"
 PROMPT = "tiger piano river lemon ghost tiger piano river lemon ghost"
-SHOTS = [("light", 1200), ("dark", 600)]
+NAMES = "When Ada and Ben went to the {}store, Ada gave a ring to"
+LIGHT, DARK = ("light", 1200), ("dark", 600)
 
 
-def export_attention(folder: Path) -> Path:
-    """Write a page with one view, the second *tiger* selected in an induction head."""
+def attention() -> View:
+    """Return a view with the second *tiger* selected in an induction head."""
     view = iw.attention(iw.load("lil-attn-2l"), PROMPT)
     view.selection = Selection(heads=[(1, 0)], tokens=[6])
-    path = folder / "attention.html"
-    path.write_text(view.to_html(embed="full"), encoding="utf-8")
-    return path
+    return view
+
+
+def difference() -> View:
+    """Return a view of two prompts of different length, one less the other."""
+    view = iw.attention(iw.load("lilliput"), [NAMES.format(""), NAMES.format("old ")])
+    view.selection = Selection(heads=[(2, 0)], tokens=[10])
+    view.less = "prompt-1"
+    return view
+
+
+def tokens() -> View:
+    """Return the surprisal of each token, a name selected."""
+    view = iw.surprisal(iw.load("lilliput"), NAMES.format(""))
+    view.selection = Selection(tokens=[4])
+    return view
+
+
+PICTURES: dict[str, tuple[Callable[[], View], list[tuple[str, int]]]] = {
+    "attention": (attention, [LIGHT, DARK]),
+    "difference": (difference, [LIGHT]),
+    "tokens": (tokens, [LIGHT]),
+}
 
 
 def take(browser: Browser, page_path: Path, theme: str, width: int) -> None:
@@ -37,9 +61,10 @@ def take(browser: Browser, page_path: Path, theme: str, width: int) -> None:
     )
     page = context.new_page()
     page.goto(page_path.as_uri())
-    view = page.locator('[data-iw="attention"][data-painted="1"]')
+    view = page.locator('[data-iw][data-painted="1"]')
     view.wait_for()
-    view.screenshot(path=str(IMAGES / f"attention-{theme}-{width}.png"))
+    page.wait_for_timeout(SETTLE_MS)  # the view's second module draws arcs and read-outs
+    view.screenshot(path=str(IMAGES / f"{page_path.stem}-{theme}-{width}.png"))
     context.close()
 
 
@@ -48,12 +73,14 @@ def main() -> None:
     IMAGES.mkdir(exist_ok=True)
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        page = export_attention(Path(folder))
         browser = playwright.chromium.launch(
             executable_path=chromium, args=["--headless", "--no-sandbox", "--disable-gpu"]
         )
-        for theme, width in SHOTS:
-            take(browser, page, theme, width)
+        for name, (make, shots) in PICTURES.items():
+            page = Path(folder) / f"{name}.html"
+            page.write_text(make().to_html(embed="full"), encoding="utf-8")
+            for theme, width in shots:
+                take(browser, page, theme, width)
 
 
 if __name__ == "__main__":

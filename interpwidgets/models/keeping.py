@@ -33,6 +33,8 @@ def keep(
     batch: Batch,
     reads: Sequence[Read],
     interventions: Sequence[Part | Edit] = (),
+    *,
+    last_logits: bool = False,
 ) -> tuple[Run, Capture]:
     """Run a batch once, and return what was kept.
 
@@ -41,9 +43,10 @@ def keep(
         batch: Its prompts.
         reads: What to keep.
         interventions: What to change.
+        last_logits: As of ``forward``.
     """
     reader = KeepReader(model, reads, batch)
-    capture = forward(model, batch, reader, interventions)
+    capture = forward(model, batch, reader, interventions, last_logits=last_logits)
     return reader.run_of(capture), capture
 
 

@@ -88,7 +88,7 @@ def record(model: Model, ids: Sequence[int], site: str, layers: Sequence[int]) -
         layers: Of which layers.
     """
     reads = [Read(site, layer, whole) for layer in layers]
-    run, _ = keep(model, _batch(ids, 1), [*reads, _LAST_LOGITS])
+    run, _ = keep(model, _batch(ids, 1), [*reads, _LAST_LOGITS], last_logits=True)
     values = {layer: run.visits(site, layer)[0][0] for layer in layers}
     return Recorded(run, run.visits("logits")[0][0].numpy(), values)
 
@@ -117,7 +117,7 @@ def patched_logits(
     for start in range(0, len(cells), rows):
         chunk = cells[start : start + rows]
         edits = _edits(site, chunk, donor)
-        run, _ = keep(model, _batch(ids, len(chunk)), [_LAST_LOGITS], edits)
+        run, _ = keep(model, _batch(ids, len(chunk)), [_LAST_LOGITS], edits, last_logits=True)
         yield start, run.visits("logits")[0].numpy()
 
 

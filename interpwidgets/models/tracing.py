@@ -32,7 +32,7 @@ from interpwidgets.models.exclusive import exclusive
 from interpwidgets.models.images import patch_ids
 from interpwidgets.models.intervening import Edit, EditWorker, PatternWorker, workers_of
 from interpwidgets.models.lora import describe_adapter
-from interpwidgets.models.prompts import Batch, left_padding, read_prompts, to_input
+from interpwidgets.models.prompts import Batch, left_padding, read_prompts, takes, to_input
 
 NO_PROMPT = (
     "the trace has no prompt: give trace() one, or open at least one "
@@ -61,7 +61,12 @@ class Reader(Protocol):
 
 
 def forward(
-    model: Envoy, prompt: Any, reader: Reader, interventions: Sequence[Part | Edit] = ()
+    model: Envoy,
+    prompt: Any,
+    reader: Reader,
+    interventions: Sequence[Part | Edit] = (),
+    *,
+    last_logits: bool = False,
 ) -> Capture:
     """Run a model once on a prompt, with the reader's reads and no gradients.
 
@@ -70,6 +75,7 @@ def forward(
         prompt: What ``prompts.read_prompts`` takes, or the batch that it gave.
         reader: Who wants the values; sees them as they are after the interventions.
         interventions: What to change in this run, in this order; nothing by default.
+        last_logits: Compute no other logits than the last position's, where a model can.
 
     Returns:
         The finished run, already delivered to the reader.
@@ -80,6 +86,8 @@ def forward(
     """
     batch = prompt if isinstance(prompt, Batch) else read_prompts(prompt, model)
     inputs, encoding = to_input(batch, model)
+    if last_logits and takes(module_of(model), "logits_to_keep"):
+        encoding["logits_to_keep"] = 1
 
     def run() -> None:
         with torch.no_grad():

@@ -66,7 +66,7 @@ class References:
             return  # a generation shows one run growing
         self._before = tuple(shown)
         if not shown[0].provenance.intervened:
-            self._plain = tuple(shown)
+            self._plain = self._before
 
     def give(self, title: str, result: AttentionPattern) -> str:
         """Keep a Result of the user's; return its name."""
@@ -82,7 +82,8 @@ class References:
             prompt: Which of its prompts.
         """
         found = [Reference(name, name, given) for name, given in self._given.items()]
-        for name, of, more in (("plain", self._plain, ", plain"), ("before", self._before, "")):
+        earlier = [("plain", self._plain, ", plain"), ("before", self._before, "")]
+        for name, of, more in earlier[: 1 if self._plain is self._before else 2]:
             if len(of) == len(results):
                 found.append(Reference(name, f"{_run_name(of[prompt])}{more}", of[prompt]))
         found += [

@@ -76,7 +76,7 @@ describe("the first picture", () => {
 	it("is the text in its colours, and selects, before the second part comes", async () => {
 		const { get, all, fire, chosen, model } = bare();
 		expect(get(".iw").dataset).toMatchObject({ iw: "tokens", run: "13", t: "4", painted: "1" });
-		expect(all(".iw-tx-word").map((word) => word.style.background)).toEqual([
+		expect(all(".iw-tx-word").map((word) => word.style.backgroundColor)).toEqual([
 			"rgb(245, 245, 243)",
 			"rgb(130, 181, 227)",
 			"rgb(49, 114, 181)",
@@ -106,7 +106,7 @@ describe("the first picture", () => {
 			}),
 		});
 		const word = (at: number) => get(`[data-pos="${at}"] .iw-tx-word`);
-		expect(word(0).style.background).toBe("");
+		expect(word(0).style.backgroundColor).toBe("");
 		expect(word(0).className).toBe("iw-tx-word");
 		expect(word(1).className).toContain("iw-hatch");
 		expect(word(2).className).toContain("iw-tx-minus");
@@ -374,7 +374,7 @@ describe("around the text", () => {
 		expect(writeText.mock.calls[0]?.[0].split("\n").slice(0, 3)).toEqual([
 			...["position\ttoken\tnats", "0\t<bos>\t", "1\t a\t1"],
 		]);
-		press("copy code");
+		press("copy as code");
 		model.emit("msg:custom", { id: model.last("code")?.id, ok: true, code: "view" });
 		await settle();
 		expect(writeText).toHaveBeenLastCalledWith("view");

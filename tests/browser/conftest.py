@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from browser.lab import Browser, Notebook, Server, running_browser, running_lab
+from browser.lab import Browser, Notebook, running_browser
+from browser.server import Server, running_lab
 
 # A journey leaves nothing behind in the kernel that the next one gets.
 SWEEP = """
@@ -80,7 +81,8 @@ def pytest_runtest_makereport(
     report = (yield).get_result()
     browser = getattr(item, "funcargs", {}).get("browser")
     if report.failed and call.when == "call" and browser is not None:
-        path = item.funcargs["tmp_path"] / "page.png"
+        folder = item.funcargs.get("tmp_path") or item.config._tmp_path_factory.mktemp("page")
+        path = folder / "page.png"
         browser.page.screenshot(path=str(path))
         lines = [f"screenshot: {path}", *browser.console_errors, *browser.outside]
         report.sections.append(("page", "\n".join(lines)))

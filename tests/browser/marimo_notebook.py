@@ -31,7 +31,6 @@ def _(iw, mo, result):
 @app.cell
 def _(chosen, mo):
     mo.md(f"chosen: {chosen().heads}")
-    return
 
 
 @app.cell
@@ -40,10 +39,8 @@ def _(iw, mo, view):
         view.selection = iw.Selection([(1, 3)])
 
     mo.ui.button(label="select", on_click=select)
-    return
 
 
 @app.cell
 def _(iw, result):
     iw.show(result)
-    return

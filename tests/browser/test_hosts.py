@@ -6,6 +6,7 @@ import base64
 import json
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,9 +15,11 @@ from playwright.sync_api import expect
 from browser import old_kernel
 from browser.attention_page import AttentionOnPage
 from browser.cells import arrays
-from browser.lab import Browser, Notebook, Server
+from browser.lab import Browser, Notebook
+from browser.server import Server
 from interpwidgets.results.attention import AttentionPattern
 from interpwidgets.show import show
+from interpwidgets.widgets.base import View
 from interpwidgets.widgets.static_form import view_record
 
 pytestmark = pytest.mark.browser
@@ -123,7 +126,8 @@ FRAME = """async ({ esm, css, record, answers, as }) => {
     const handlers = {};
     const emit = (name, ...args) => (handlers[name] ?? []).forEach((f) => f(...args));
     const answer = ({ id, kind, layer, head }) => {
-        const known = kind === 'head' ? answers[`${layer}.${head}`] : { body: {}, data: null };
+        const asked = kind === 'head' ? `${layer}.${head}` : kind;
+        const known = answers[asked] ?? { body: {}, data: null };
         const buffers = known.data === null ? [] : [bytes(known.data)];
         emit('msg:custom', { id, ok: true, ...known.body }, buffers);
     };
@@ -142,6 +146,12 @@ FRAME = """async ({ esm, css, record, answers, as }) => {
 }"""
 
 
+def ask(view: View, kind: str, **fields: Any) -> dict[str, Any]:
+    """Return what a view's Python answers, as JSON."""
+    body, buffers = view._answer({"id": "1", "kind": kind, **fields})
+    return {"body": body, "data": base64.b64encode(buffers[0]).decode("ascii")}
+
+
 @pytest.mark.parametrize("kind", ["Uint8Array", "DataView"])
 def test_buffers_may_be_bytes_or_views_in_a_frame_of_their_own(
     browser: Browser, kind: str
@@ -151,8 +161,8 @@ def test_buffers_may_be_bytes_or_views_in_a_frame_of_their_own(
         [f"w{pos}" for pos in range(200)], weights / weights.sum(-1, keepdims=True)
     )
     view = show(result)
-    body, buffers = view._answer({"id": "1", "kind": "head", "run": 0, "layer": 1, "head": 2})
-    answer = {"body": body, "data": base64.b64encode(buffers[0]).decode("ascii")}
+    head = ask(view, "head", run=0, layer=1, head=2)
+    answers = {"1.2": head, "part": ask(view, "part", name="tools")}
     browser.page.goto("about:blank")
     browser.forget()
     browser.page.evaluate(
@@ -161,7 +171,7 @@ def test_buffers_may_be_bytes_or_views_in_a_frame_of_their_own(
             "esm": view._esm,
             "css": view._css,
             "record": view_record(view),
-            "answers": {"1.2": answer},
+            "answers": answers,
             "as": kind,
         },
     )

@@ -43,6 +43,10 @@ export function word(text: string, attrs: Attrs = {}): HTMLButtonElement {
 	return h("button", { type: "button", class: "iw-t", ...attrs }, text);
 }
 
+/** A control that cannot be used stays legible, and keeps the focus. */
+export const isDisabled = (element: Element): boolean =>
+	element.getAttribute("aria-disabled") === "true";
+
 /** Runs `work` only when one of `deps` is another value than last time. */
 export function memo(): (deps: readonly unknown[], work: () => void) => void {
 	let last: readonly unknown[] | null = null;

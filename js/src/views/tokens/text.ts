@@ -101,16 +101,16 @@ function paint({ node, value }: Chip, scene: Scene, position: number, number_?: 
 	const finite = !absent && Number.isFinite(number_);
 	const at = finite ? share(scene.payload, number_) : 0;
 	const rgb = colour(scene.theme, at);
-	word.style.cssText = finite ? `background:${css(rgb)};color:${textOn(rgb)}` : "";
+	word.style.cssText = finite ? `background-color:${css(rgb)};color:${textOn(rgb)}` : "";
 	const minus = finite && at < -NEGATIVE_LEAST;
-	word.className = [
+	const marks = [
 		"iw-tx-word",
 		!absent && !finite && "iw-hatch",
 		minus && "iw-tx-minus",
 		finite && beyond(scene.payload, number_) && "iw-tx-over",
-	]
-		.filter(Boolean)
-		.join(" ");
+	];
+	const look = marks.filter(Boolean).join(" ");
+	if (word.className !== look) word.className = look;
 	if (value) value.textContent = absent ? "" : short(scene, number_);
 }
 

@@ -1,6 +1,6 @@
 import { arrow, clamp, taken } from "../../../shared/keys";
 import { type Drawn, spotAt } from "../map";
-import { type Change, type HeadId, NO_HOVER, type Zoom } from "../state";
+import { type Change, type HeadId, NO_HOVER, type State, type Zoom } from "../state";
 import type { Core } from "../view";
 import { escaped, howOf, moved, withHead, withToken } from "./selecting";
 import { pan, within, zoomAt } from "./zoom";
@@ -70,7 +70,7 @@ function onMap({ life, map, acts, state }: Core): void {
 	life.on(box, "wheel", onWheel, { passive: false });
 	life.on(box, "keydown", (event) => {
 		const now = drawn();
-		const change = now && mapKey(event, now);
+		const change = now && mapKey(event, now, state());
 		if (!change) return;
 		taken(event);
 		acts.set(
@@ -87,11 +87,12 @@ function onMap({ life, map, acts, state }: Core): void {
 function mapKey(
 	event: KeyboardEvent,
 	{ scene, window, layout }: Drawn,
+	now: State,
 ): Change | "up" | "down" | null {
 	const count = scene.payload.tokens.length;
 	const factor = { "+": 0.5, "=": 0.5, "-": 2 }[event.key];
 	const step = arrow(event);
-	const key = scene.state.hover[1] ?? scene.query;
+	const key = now.hover[1] ?? scene.query;
 	if (event.ctrlKey || event.metaKey || layout.unit <= 0) return null;
 	if (step?.[0]) return step[0] < 0 ? "up" : "down";
 	if (step) {

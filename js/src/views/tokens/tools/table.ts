@@ -67,9 +67,9 @@ function line({ payload, absent, rows }: Scene, values: Float32Array, at: number
 }
 
 function guesses(expected: ReturnType<Scene["rows"]["expected"]>): Node {
-	const first = expected.slice(0, 3).flatMap(({ word, probability }) => {
+	const first = expected.slice(0, 3).flatMap(({ word, probability }, i) => {
 		const token = { text: word, special: false, generated: false };
-		return [tokenNode(token, 16), ` ${percent(probability)}  `];
+		return [i ? " · " : "", tokenNode(token, 16), ` ${percent(probability)}`];
 	});
 	return h("span", {}, ...first);
 }

@@ -1,6 +1,6 @@
-import { h, set, word } from "../../../shared/dom";
-import { arrow, taken } from "../../../shared/keys";
-import type { Life } from "../../../shared/life";
+import { div, h, isDisabled, set, word } from "./dom";
+import { arrow, taken } from "./keys";
+import type { Life } from "./life";
 
 export interface Named {
 	name: string;
@@ -9,10 +9,14 @@ export interface Named {
 	why?: string;
 }
 
+/** A line of the ⋯ panel. */
+export const row = (name: string, ...parts: (Node | null)[]): HTMLElement =>
+	div("row", h("span", { class: "iw-dim" }, name), div("controls", ...parts));
+
 /** On or off: a box and a word. */
 export function tick(life: Life, text: string, toggle: () => void) {
 	const node = word(text, { class: "iw-t iw-tick-box", role: "checkbox" });
-	life.on(node, "click", () => node.ariaDisabled !== "true" && toggle());
+	life.on(node, "click", () => !isDisabled(node) && toggle());
 	return {
 		node,
 		show(on: boolean, disabled = false, why = "") {
@@ -30,7 +34,7 @@ export function choice(life: Life, label: string, pick: (name: string) => void) 
 	const node = h("span", { class: "iw-choice", role: "radiogroup", "aria-label": label });
 	const use = (target: EventTarget | null) => {
 		const hit = target instanceof Element ? target.closest<HTMLElement>("[data-name]") : null;
-		if (hit && hit.ariaDisabled !== "true") pick(hit.dataset.name ?? "");
+		if (hit && !isDisabled(hit)) pick(hit.dataset.name ?? "");
 	};
 	life.on(node, "click", ({ target }) => use(target));
 	life.on(node, "keydown", (event) => {
