@@ -380,6 +380,18 @@ def test_a_trace_of_the_users_has_it_too(model: Any) -> None:
     assert view.result.provenance.intervened == ()
 
 
+def test_a_runs_code_has_its_interventions(model: Any) -> None:
+    board = iw.Board(model)
+    view = board.attention()
+    add = Add(D[:4].repeat(8), 4.0, where=Where(0))
+    board.run(LONG, interventions=add)
+    lines = view.code().splitlines()
+    names: dict[str, Any] = {"iw": iw}
+    exec(next(line for line in lines if line.startswith("changed = ")), names)
+    assert names["changed"].parts == (add,)
+    assert f"board.run({LONG}, interventions=changed)" in lines
+
+
 @pytest.mark.parametrize("use_cache", [True, False])
 @pytest.mark.parametrize(
     "part",
