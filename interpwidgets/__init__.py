@@ -12,15 +12,24 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from interpwidgets import errors as errors
+    from interpwidgets import interventions as interventions
     from interpwidgets.arrays.calls import show_attention as show_attention
     from interpwidgets.arrays.calls import show_tokens as show_tokens
     from interpwidgets.board.calls import attention as attention
     from interpwidgets.board.calls import surprisal as surprisal
     from interpwidgets.board.session import Board as Board
     from interpwidgets.export import export as export
+    from interpwidgets.methods.activation_patching import (
+        activation_patching as activation_patching,
+    )
+    from interpwidgets.methods.activation_patching import patching_control as patching_control
     from interpwidgets.methods.activations import activations as activations
+    from interpwidgets.methods.attribution_patching import (
+        attribution_patching as attribution_patching,
+    )
     from interpwidgets.methods.head_scores import head_scores as head_scores
     from interpwidgets.methods.logit_lens import logit_lens as logit_lens
+    from interpwidgets.methods.references import references as references
     from interpwidgets.methods.token_values import attention_received as attention_received
     from interpwidgets.methods.tuned_lens import tuned_lens as tuned_lens
     from interpwidgets.models.adapting import adapter as adapter
@@ -38,10 +47,12 @@ __version__ = "0.1.0"
 _WHERE = {
     "Board": "board.session",
     "Selection": "selection",
+    "activation_patching": "methods.activation_patching",
     "activations": "methods.activations",
     "adapter": "models.adapting",
     "attention": "board.calls",
     "attention_received": "methods.token_values",
+    "attribution_patching": "methods.attribution_patching",
     "describe": "models.description",
     "export": "export",
     "head_scores": "methods.head_scores",
@@ -49,6 +60,8 @@ _WHERE = {
     "load_result": "results.saved",
     "load_tuned_lens": "reads.translators",
     "logit_lens": "methods.logit_lens",
+    "patching_control": "methods.activation_patching",
+    "references": "methods.references",
     "register_architecture": "models.registering",
     "show": "show",
     "show_attention": "arrays.calls",
@@ -59,14 +72,25 @@ _WHERE = {
 }
 
 #: What returns a bare Result: ``show`` is loaded with it, which knows how that is drawn.
-_DRAWN = ("attention_received", "head_scores", "load_result", "logit_lens")
+_DRAWN = (
+    "activation_patching",
+    "attention_received",
+    "attribution_patching",
+    "head_scores",
+    "load_result",
+    "logit_lens",
+    "patching_control",
+)
 
-__all__ = ["__version__", "errors", *_WHERE]  # noqa: PLE0604
+#: Rooms of the package that are public as they are.
+_ROOMS = ("errors", "interventions")
+
+__all__ = ["__version__", *_ROOMS, *_WHERE]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:
-    if name == "errors":
-        return importlib.import_module("interpwidgets.errors")
+    if name in _ROOMS:
+        return importlib.import_module(f"interpwidgets.{name}")
     if name not in _WHERE:
         raise AttributeError(f"module 'interpwidgets' has no attribute {name!r}")
     if name in _DRAWN:

@@ -66,6 +66,10 @@ class InterventionError(InterpWidgetsError, ValueError):
     """What is to be changed in a run is not there, or cannot be changed so."""
 
 
+class MetricError(InterpWidgetsError, ValueError):
+    """A metric of a run gives no number, or cannot tell two runs apart."""
+
+
 class ScoreError(InterpWidgetsError, ValueError):
     """A score of heads is unknown, cannot be measured, or a user's own one fails."""
 

@@ -15,6 +15,7 @@ from interpwidgets.results.attention import AttentionPattern
 from interpwidgets.results.base import Result
 from interpwidgets.results.head_scores import HeadScores
 from interpwidgets.results.lens import LogitLens
+from interpwidgets.results.patching import PatchingGrid
 from interpwidgets.results.renderings import add_rendering
 from interpwidgets.results.token_values import TokenValues
 from interpwidgets.widgets.attention import AttentionView
@@ -26,6 +27,8 @@ from interpwidgets.widgets.head_scores_figure import head_scores_figure
 from interpwidgets.widgets.head_scores_static import head_scores_html
 from interpwidgets.widgets.lens_figure import lens_figure
 from interpwidgets.widgets.lens_static import lens_html
+from interpwidgets.widgets.patching_figure import patching_figure
+from interpwidgets.widgets.patching_static import patching_html
 from interpwidgets.widgets.placement import PLACES
 from interpwidgets.widgets.tokens import TokensView
 from interpwidgets.widgets.tokens_circuitsvis import tokens_circuitsvis
@@ -40,6 +43,7 @@ VIEWS: dict[type[Result], type[View]] = {
 PAGES: dict[type[Result], Callable[[Any], str]] = {
     HeadScores: head_scores_html,
     LogitLens: lens_html,
+    PatchingGrid: patching_html,
 }
 
 
@@ -169,6 +173,8 @@ def _of_type(table: dict[type[Result], T], result_type: type, what: str) -> T:
 add_rendering("figure", figure)
 add_rendering("head_scores_figure", head_scores_figure)
 add_rendering("lens_figure", lens_figure)
+add_rendering("patching_figure", patching_figure)
+add_rendering("patching_html", patching_html)
 add_rendering("to_circuitsvis", to_circuitsvis)
 add_rendering("to_html", view_page)
 

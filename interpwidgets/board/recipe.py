@@ -5,23 +5,36 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import types
+from collections.abc import Sequence
 from typing import Any
 
-from interpwidgets.interventions import Ablation
+from interpwidgets.interventions import Ablation, Interventions
+from interpwidgets.interventions.value import Part
 from interpwidgets.models.adapter import Model
 from interpwidgets.models.block_source import Block
 from interpwidgets.models.loading import load_call
 from interpwidgets.models.prompts import Batch
 from interpwidgets.widgets.code import IMPORT, Recipe, python_text
 
+#: Characters of interventions as JSON that are still put into a line of code.
+LONGEST_JSON = 2000
 
-def run_lines(batch: Batch) -> list[str]:
-    """Return the lines of a plain run.
+
+def run_lines(batch: Batch, changed: Sequence[Part] = ()) -> list[str]:
+    """Return the lines of a run of ours.
 
     Args:
         batch: Its prompts.
+        changed: Its interventions.
     """
-    return [_run_call(batch)]
+    call = _run_call(batch)
+    if not changed:
+        return [call]
+    text = Interventions(tuple(changed)).to_json()
+    if len(text) > LONGEST_JSON:
+        return [f"# with your own interventions: {Interventions(tuple(changed))}", call]
+    given = f"changed = iw.interventions.from_json({text!r})"
+    return [given, _run_call(batch, ", interventions=changed")]
 
 
 def ablation_line(ablation: Ablation) -> str:
@@ -44,10 +57,10 @@ def scaled_lines(lines: list[str], adapter: str) -> list[str]:
     return [f"with iw.adapter(model, scale={scale:g}):", *(f"    {line}" for line in lines)]
 
 
-def _run_call(batch: Batch) -> str:
-    prompt, more = python_text(batch.typed), ""
+def _run_call(batch: Batch, more: str = "") -> str:
+    prompt = python_text(batch.typed)
     if prompt is not None and batch.prepend_bos is not None:
-        more = f", prepend_bos={batch.prepend_bos}"
+        more = f", prepend_bos={batch.prepend_bos}{more}"
     if prompt is None and batch.prompts:  # ids mean the same as what they were made of
         prompt = python_text([list(one.ids) for one in batch.prompts])
     return f"board.run({prompt}{more})" if prompt else "board.run(...)  # your own input"

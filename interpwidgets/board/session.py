@@ -20,7 +20,8 @@ from interpwidgets.board.recipe import (
 )
 from interpwidgets.board.worker import worker_of
 from interpwidgets.errors import PromptError, SelectionError, TraceError
-from interpwidgets.interventions import Ablation
+from interpwidgets.interventions import Ablation, parts_of
+from interpwidgets.interventions.value import Part
 from interpwidgets.methods.attention import MAX_BYTES, AttentionMethod
 from interpwidgets.methods.token_values import TOP_K, SurprisalMethod
 from interpwidgets.models.adapter import adapter_of
@@ -155,7 +156,13 @@ class Board(AblatingBoard):
 
     # ---------------------------------------------------------------------------- runs
 
-    def trace(self, *inputs: Any, prepend_bos: bool | None = None, **kwargs: Any) -> Any:
+    def trace(
+        self,
+        *inputs: Any,
+        prepend_bos: bool | None = None,
+        interventions: Any = None,
+        **kwargs: Any,
+    ) -> Any:
         """Open an nnsight trace whose run every view of this board shows.
 
         The block is plain nnsight: one forward, its edits are in what the views show,
@@ -166,14 +173,23 @@ class Board(AblatingBoard):
                 ``tracer.invoke``, which takes what nnsight takes.
             prepend_bos: Whether each prompt begins with the beginning-of-sequence token; by
                 default as the tokenizer or the chat template does.
+            interventions: What to change in this run, e.g. ``iw.interventions.Add(...)``;
+                the block sees the run with it.
             kwargs: As ``model.trace`` takes them.
 
         Raises:
             PromptError: The prompt is empty.
+            InterventionError: The model lacks what is to be changed.
         """
-        return self._open(sys._getframe(1), inputs, prepend_bos, kwargs)
+        return self._open(sys._getframe(1), inputs, prepend_bos, kwargs, interventions)
 
-    def generate(self, *inputs: Any, prepend_bos: bool | None = None, **kwargs: Any) -> Any:
+    def generate(
+        self,
+        *inputs: Any,
+        prepend_bos: bool | None = None,
+        interventions: Any = None,
+        **kwargs: Any,
+    ) -> Any:
         """Open an nnsight trace of a generation; patterns of new positions as they come.
 
         A prompt of a batch ends with its end-of-sequence token; what the model is given
@@ -182,6 +198,8 @@ class Board(AblatingBoard):
         Args:
             inputs: A prompt, as of ``trace``.
             prepend_bos: As of ``trace``.
+            interventions: As of ``trace``; made at every step, where they say: in the prompt
+                and at each new position, unless ``where=`` narrows it.
             kwargs: As ``model.generate`` takes them, e.g. ``max_new_tokens``.
         """
         if kwargs.get("num_beams", 1) != 1:
@@ -191,7 +209,7 @@ class Board(AblatingBoard):
             )
         adapter_of(self.model).check_writes()
         kwargs = {**kwargs, "fn": self.model.generate}
-        return self._open(sys._getframe(1), inputs, prepend_bos, kwargs)
+        return self._open(sys._getframe(1), inputs, prepend_bos, kwargs, interventions)
 
     def _open(
         self,
@@ -199,6 +217,7 @@ class Board(AblatingBoard):
         inputs: tuple[Any, ...],
         prepend_bos: bool | None,
         kwargs: dict[str, Any],
+        interventions: Any,
     ) -> Any:
         if "backend" in kwargs:
             raise TraceError(
@@ -209,7 +228,7 @@ class Board(AblatingBoard):
         reader = _BoardReader(self, batch or Batch())
         if kwargs.get("do_sample"):
             reader.remark = f"sampled, torch seed {torch.initial_seed()}"
-        backend = ReadBackend(reader, on_block=reader.take_block)
+        backend = ReadBackend(reader, on_block=reader.take_block, interventions=interventions)
         if batch is None:
             return self.model.trace(*inputs, backend=backend, **kwargs)
         inputs, encoding = to_input(batch, self.model)
@@ -230,14 +249,20 @@ class Board(AblatingBoard):
             raise PromptError("prepend_bos needs the prompt in trace(...), not in an invoke.")
         return None
 
-    def run(self, prompt: Any, *, prepend_bos: bool | None = None) -> None:
-        """Run the model on a prompt without changing anything.
+    def run(
+        self, prompt: Any, *, prepend_bos: bool | None = None, interventions: Any = None
+    ) -> None:
+        """Run the model on a prompt; without interventions nothing is changed.
 
         Args:
             prompt: Text, token ids, chat messages, or a list of those.
             prepend_bos: As of ``trace``.
+            interventions: As of ``trace``.
         """
-        self._run(read_prompts(prompt, self.model, prepend_bos=prepend_bos))
+        batch = read_prompts(prompt, self.model, prepend_bos=prepend_bos)
+        reader = _BoardReader(self, batch)
+        reader.changed = parts_of(interventions)
+        forward(self.model, batch, reader, reader.changed)
 
     def _run(self, batch: Batch, ablation: Ablation | None = None) -> None:
         interventions = () if ablation is None else (ablation,)
@@ -252,6 +277,8 @@ class _BoardReader(MethodReader):
         super().__init__(board.model, [slot.method for slot in self._slots], batch)
         self._board = board
         self._ablation = ablation
+        #: What a run of ours was told to change, other than by an ablation of the board's.
+        self.changed: tuple[Part, ...] = ()
         self._applied_before = board._applied
         self._shown_at = 0.0
         #: What else the provenance says of this run.
@@ -295,7 +322,8 @@ class _BoardReader(MethodReader):
             return
         if self.batch.prompts or self.batch.given is not None:
             self._board._last_batch = self.batch
-        self._board._settle(capture, self.batch, self._ablation, traced=self._typed is not None)
+        traced = self._typed is not None or bool(self.changed)
+        self._board._settle(capture, self.batch, self._ablation, traced=traced)
         self._show(capture)
 
     def _show(self, capture: Capture) -> None:
@@ -307,7 +335,7 @@ class _BoardReader(MethodReader):
                 slot.view.show(slot.results)
 
     def _recipe(self, method: Method[Any], capture: Capture) -> Recipe:
-        lines = run_lines(self.batch) if self._typed is None else self._typed
+        lines = run_lines(self.batch, self.changed) if self._typed is None else self._typed
         if self._ablation is not None:
             lines = [*lines, ablation_line(self._ablation)]
         return make_recipe(self.model, method, scaled_lines(lines, capture.adapter))

@@ -93,6 +93,19 @@ class Adapter(ModelFacts):
             value = value.unflatten(0, (n_prompts, -1))
         return value if place.split is None else self._split_heads(value, place.split)
 
+    def write_back(self, value: Any, place: Place, tensor: torch.Tensor) -> None:
+        """Put a changed tensor of a site back, where ``at_site`` gave no view of the value.
+
+        Args:
+            value: The module's output that ``at_site`` was given.
+            place: From ``place``.
+            tensor: What ``at_site`` gave.
+        """
+        if place.split == "grouped_q":
+            per_group = self.n_heads // self.n_kv_heads
+            groups = value.unflatten(-1, (self.n_kv_heads, per_group + 2, self.d_head))
+            groups[..., :per_group, :] = tensor.unflatten(-2, (self.n_kv_heads, per_group))
+
     def _split_heads(self, value: torch.Tensor, split: Split) -> torch.Tensor:
         kind, _, part = split.rpartition("_")
         if kind == "fused":

@@ -28,12 +28,24 @@ class SoftmaxWatch(TorchFunctionMode):
     def __init__(self) -> None:
         super().__init__()
         self._take: Callable[[torch.Tensor], None] | None = None
+        self._change: Callable[[torch.Tensor], torch.Tensor] | None = None
         self._path = ""
         self._seen = 0
 
-    def open(self, path: str, take: Callable[[torch.Tensor], None]) -> None:
-        """Begin to watch: the module at ``path`` starts."""
-        self._path, self._take, self._seen = path, take, 0
+    def open(
+        self,
+        path: str,
+        take: Callable[[torch.Tensor], None],
+        change: Callable[[torch.Tensor], torch.Tensor] | None = None,
+    ) -> None:
+        """Begin to watch: the module at ``path`` starts.
+
+        Args:
+            path: The module's.
+            take: Is handed what the softmax receives.
+            change: Is handed what it gives, and returns what is to be in its place.
+        """
+        self._path, self._take, self._change, self._seen = path, take, change, 0
 
     def close(self) -> None:
         """End it: the module is done.
@@ -66,6 +78,7 @@ class SoftmaxWatch(TorchFunctionMode):
             self._seen += 1
             if self._seen == 1:
                 self._take(args[0] if args else (kwargs or {})["input"])
+                return result if self._change is None else self._change(result)
         return result
 
 

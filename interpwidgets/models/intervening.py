@@ -6,23 +6,26 @@ edits of the user's come before ours.
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float
 from nnsight.intervention.envoy import Envoy
 from nnsight.intervention.interleaver import Mediator, OutOfOrderError
 
 from interpwidgets.errors import SiteError
-from interpwidgets.interventions import Ablation
+from interpwidgets.interventions import Ablate, Ablation, Patch, Where
+from interpwidgets.interventions.value import Part
 from interpwidgets.models.adapter import Adapter
 from interpwidgets.models.architectures.table import Place
 from interpwidgets.models.capture import Capture
-
-#: Changes the tensor of a site in place, given the run so far: its prompts and their pads.
-Change = Callable[[torch.Tensor, Capture], None]
+from interpwidgets.models.changing import Change, change_of
+from interpwidgets.models.choosing import check_place, given_length
+from interpwidgets.models.derived import SoftmaxWatch
 
 
 @dataclass(frozen=True)
@@ -33,27 +36,41 @@ class Edit:
     layer: int | None
     change: Change
     words: str
-    """What the provenance says of it."""
+    """What the provenance says of it; empty: nothing."""
 
     note: Callable[[Capture], str] = lambda _: ""
     """What else a reader must know, once the prompts are known."""
 
 
-def edits_of(ablation: Ablation, adapter: Adapter) -> list[Edit]:
-    """Return what an ablation does, a layer each, checked against the model.
+def edits_of(part: Part | Edit, adapter: Adapter, tokenizer: Any | None = None) -> list[Edit]:
+    """Return what an intervention does in one run, a layer each, checked against the model.
 
     Args:
-        ablation: Which heads, and how.
+        part: The intervention; an edit is taken as it is.
         adapter: The model's.
+        tokenizer: The model's, where tokens are named by their text.
 
     Raises:
-        InterventionError: The model has no such head.
+        InterventionError: The model has no such layer or head, or another width.
+        SiteError: Its architecture has no such site.
     """
-    ablation.check_heads(adapter.n_layers, adapter.n_heads, adapter.name)
-    change, note = (zero_heads, _no_note) if ablation.mode == "zero" else _mean(adapter)
+    if isinstance(part, Edit):
+        return [part]
+    note = functools.partial(_note, part, adapter)
+    if isinstance(part, Ablation):
+        part.check_heads(adapter.n_layers, adapter.n_heads, adapter.name)
+        by_layer = [
+            (layer, Ablate(site="z", where=Where(layers=layer, heads=heads), mode=part.mode))
+            for layer, heads in _by_layer(part).items()
+        ]
+        return [
+            Edit("z", layer, change_of(one, layer, adapter, tokenizer), str(part), note)
+            for layer, one in by_layer
+        ]
     return [
-        Edit("z", layer, _on(heads, change), str(ablation), note)
-        for layer, heads in _by_layer(ablation).items()
+        Edit(part.site, layer, change_of(part, layer, adapter, tokenizer), str(part), note)
+        for layer in check_place(part.where, part.site, adapter)
+        if not isinstance(part, (Patch, Ablate)) or not part.layers or layer in part.layers
     ]
 
 
@@ -64,55 +81,45 @@ def _by_layer(ablation: Ablation) -> dict[int, list[int]]:
     return by_layer
 
 
-HeadChange = Callable[[torch.Tensor, list[int], Capture], None]
-
-
-def _on(heads: list[int], change: HeadChange) -> Change:
-    return lambda z, capture: change(z, heads, capture)
-
-
-def _no_note(_: Capture) -> str:
-    return ""
-
-
-def zero_heads(
-    z: Float[torch.Tensor, "prompt pos head d_head"], heads: list[int], _: Capture
-) -> None:
-    """Put 0 in place of what heads give, at every position."""
-    z[:, :, heads] = 0
-
-
-def mean_heads(
-    z: Float[torch.Tensor, "prompt pos head d_head"], heads: list[int], capture: Capture
-) -> None:
-    """Put the mean over a prompt's own positions in place of what heads give there.
-
-    Args:
-        z: Changed in place; pads neither count nor change.
-        heads: Which of its heads.
-        capture: Says where each prompt is.
-    """
-    for prompt in range(capture.n_prompts):
-        own = z[prompt, capture.span(prompt)]
-        wide = torch.promote_types(z.dtype, torch.float32)
-        own[:, heads] = own[:, heads].mean(dim=0, dtype=wide).to(z.dtype)
-
-
-def _mean(adapter: Adapter) -> tuple[HeadChange, Callable[[Capture], str]]:
-    positions = "positions" if adapter.architecture.positions else "tokens"
-
-    def note(capture: Capture) -> str:
-        lengths = sorted({capture.length(prompt) for prompt in range(capture.n_prompts)})
+def _note(part: Part, adapter: Adapter, capture: Capture) -> str:
+    """Return what a mean is over, and whether generated positions are changed, too."""
+    said = []
+    if part_mode(part) == "mean":
+        lengths = sorted({given_length(capture, p) for p in range(capture.n_prompts)})
+        positions = "positions" if adapter.architecture.positions else "tokens"
         if capture.n_prompts == 1:
-            return f"mean over this prompt's {lengths[0]} {positions}"
-        n = f"{lengths[0]}" if len(lengths) == 1 else f"{lengths[0]}-{lengths[-1]}"
-        return f"mean over each prompt's own {n} {positions}"
+            said.append(f"mean over this prompt's {lengths[0]} {positions}")
+        else:
+            n = f"{lengths[0]}" if len(lengths) == 1 else f"{lengths[0]}-{lengths[-1]}"
+            said.append(f"mean over each prompt's own {n} {positions}")
+    if capture.n_steps > 1:
+        said.append(f"{part}: {_reach(part)}")
+    return ". ".join(said)
 
-    return mean_heads, note
+
+def part_mode(part: Part) -> str:
+    """Return how a part ablates by the run's own values: ``"mean"``; else something else."""
+    if isinstance(part, Ablate) and part.values is not None:
+        return ""
+    return part.mode if isinstance(part, (Ablation, Ablate)) else ""
+
+
+def _reach(part: Part) -> str:
+    where = Where() if isinstance(part, Ablation) else part.where
+    stays = isinstance(part, Patch) or (isinstance(part, Ablate) and part.mode == "resample")
+    reaches = [
+        position is None
+        or position == "new"
+        or (isinstance(position, slice) and (position.stop is None or position.stop > 0))
+        for position in (where.positions or (None,))
+    ]
+    if stays or not any(reaches):
+        return "in the prompt, not in what is generated"
+    return "where chosen, in what is generated, too"
 
 
 def workers_of(
-    model: Envoy, adapter: Adapter, interventions: Sequence[Ablation], capture: Capture
+    model: Envoy, adapter: Adapter, interventions: Sequence[Part | Edit], capture: Capture
 ) -> list[EditWorker]:
     """Return one worker for each place that interventions change, for one run.
 
@@ -123,18 +130,25 @@ def workers_of(
         capture: Of that run: says where each prompt is, and is told what was changed.
 
     Raises:
-        InterventionError: The model has no such head.
+        InterventionError: The model has no such layer or head.
         SiteError: The architecture has no such site.
     """
     edits: dict[tuple[str, int | None], list[Edit]] = {}
-    for intervention in interventions:
-        for edit in edits_of(intervention, adapter):
+    tokenizer = getattr(model, "tokenizer", None)
+    for part in interventions:
+        for edit in edits_of(part, adapter, tokenizer):
             edits.setdefault((edit.site, edit.layer), []).append(edit)
-    return [EditWorker(model, adapter, of_place, capture) for of_place in edits.values()]
+    return [
+        (PatternWorker if site == "pattern" else EditWorker)(model, adapter, of_place, capture)
+        for (site, _), of_place in edits.items()
+    ]
 
 
 class EditWorker(Mediator):
-    """Waits for one place in the run and swaps what passes there for a changed copy."""
+    """Waits for one place in the run and swaps what passes there for a changed copy.
+
+    At each visit: a generation comes by once a step.
+    """
 
     def __init__(
         self, model: Envoy, adapter: Adapter, edits: Sequence[Edit], capture: Capture
@@ -142,34 +156,76 @@ class EditWorker(Mediator):
         super().__init__(None, {}, {})
         self._adapter, self._edits, self._capture = adapter, edits, capture
         self._place = adapter.place(edits[0].site, edits[0].layer)
-        path = ".".join(filter(None, [model.path, self._place.path]))
-        self._location = f"{path}.{self._place.slot}"
+        self._path = ".".join(filter(None, [model.path, self._place.path]))
 
     def _run(self) -> None:
         try:
-            value = self.value(self._location)
+            self._visit()
         except OutOfOrderError as error:
             words = ", ".join(edit.words for edit in self._edits)
             raise SiteError(
                 f"{words}: this run never came to {self._place}, so nothing was changed "
                 "there. A stored edit (`model.edit`) that stops or skips would do that."
             ) from error
-        self.swap(self._location, self._changed(value))
+        with contextlib.suppress(OutOfOrderError):  # the run is over
+            for visit in itertools.count(1):
+                self.iteration = visit
+                self._visit()
+
+    def _visit(self) -> None:
+        location = f"{self._path}.{self._place.slot}"
+        self.swap(location, self._changed(self.value(location)))
 
     def _changed(self, value: Any) -> Any:
         """Return a copy of a module's input or output with the edits made on it."""
         value = with_own_copy(value, self._place)
         with torch.no_grad():
             tensor = self._adapter.at_site(value, self._place, self._capture.n_prompts)
-            for edit in self._edits:
-                edit.change(tensor, self._capture)
-        for edit in self._edits:
-            self._capture.intervened[edit.words] = None
-            self._capture.add_note(edit.note(self._capture))
+            self._make_edits(tensor)
+            self._adapter.write_back(value, self._place, tensor)
         return value
 
+    def _make_edits(self, tensor: torch.Tensor) -> None:
+        for edit in self._edits:
+            edit.change(tensor, self._capture)
+            if edit.words:
+                self._capture.intervened[edit.words] = None
+            self._capture.add_note(edit.note(self._capture))
 
-def with_own_copy(value: Any, place: Place) -> Any:
+
+class PatternWorker(EditWorker):
+    """Changes attention weights as their softmax gives them: no module does."""
+
+    def __init__(
+        self, model: Envoy, adapter: Adapter, edits: Sequence[Edit], capture: Capture
+    ) -> None:
+        super().__init__(model, adapter, edits, capture)
+        sinks = adapter.place("attn_scores", edits[0].layer).sinks is not None
+        self._n_sinks = int(sinks)
+        #: Has to be active while the model runs.
+        self.watch = SoftmaxWatch()
+
+    def _visit(self) -> None:
+        self.value(f"{self._path}.input")
+        self.watch.open(self._place.path, lambda _: None, self._changed_weights)
+        self.value(f"{self._path}.output")
+        self.watch.close()
+
+    def _changed_weights(self, weights: torch.Tensor) -> torch.Tensor:
+        weights = weights.clone()
+        with torch.no_grad():
+            self._make_edits(weights[..., : weights.shape[-1] - self._n_sinks])
+        return weights
+
+
+def _contiguous(tensor: torch.Tensor) -> torch.Tensor:
+    # So that heads are a view of it.
+    return tensor.clone(memory_format=torch.contiguous_format)
+
+
+def with_own_copy(
+    value: Any, place: Place, copy: Callable[[torch.Tensor], torch.Tensor] = _contiguous
+) -> Any:
     """Return what a module took or gave with its own copy of the tensor that a site is of.
 
     Heads and other parts of a copy are views of it: changing them changes the copy.
@@ -177,23 +233,23 @@ def with_own_copy(value: Any, place: Place) -> Any:
     Args:
         value: The module's output, or its (args, kwargs).
         place: Where the site is.
+        copy: What makes the copy.
     """
     if place.slot == "input":
         args, kwargs = value
         if args:
-            return (_copied(args[0], place), *args[1:]), kwargs
+            return (_copied(args[0], place, copy), *args[1:]), kwargs
         name = next(iter(kwargs))
-        return args, {**kwargs, name: _copied(kwargs[name], place)}
-    return _copied(value, place)
+        return args, {**kwargs, name: _copied(kwargs[name], place, copy)}
+    return _copied(value, place, copy)
 
 
-def _copied(value: Any, place: Place) -> Any:
+def _copied(value: Any, place: Place, copy: Callable[[torch.Tensor], torch.Tensor]) -> Any:
     if place.item is None and isinstance(value, torch.Tensor):
-        # Contiguous, so that heads are a view of it.
-        return value.clone(memory_format=torch.contiguous_format)
+        return copy(value)
     if isinstance(place.item, int) and isinstance(value, tuple):
         at = place.item
-        return (*value[:at], value[at].clone(), *value[at + 1 :])
+        return (*value[:at], copy(value[at]), *value[at + 1 :])
     raise SiteError(
         f"{place} is no tensor that can be changed: the module there deals in "
         f"{type(value).__name__}. Correct the table, iw.register_architecture(...)."

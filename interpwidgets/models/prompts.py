@@ -274,7 +274,7 @@ def to_input(batch: Batch, model: Model) -> tuple[tuple[Any, ...], dict[str, Any
     padding = _pad_id(getattr(model, "tokenizer", None), adapter)
     ids, mask = _pad([prompt.ids for prompt in batch.prompts], padding, left=causal)
     encoding = {"input_ids": ids, "attention_mask": mask}
-    if causal and not mask.all() and _takes(module, "position_ids"):
+    if causal and not mask.all() and takes(module, "position_ids"):
         encoding["position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0)
     device = next(module.parameters()).device
     return (), {name: tensor.to(device) for name, tensor in encoding.items()}
@@ -299,7 +299,8 @@ def _pad_id(tokenizer: Any | None, adapter: Adapter) -> int:
     return padding if padding is not None and 0 <= padding < (adapter.d_vocab or 0) else 0
 
 
-def _takes(module: torch.nn.Module, argument: str) -> bool:
+def takes(module: torch.nn.Module, argument: str) -> bool:
+    """Return whether a model's forward has an argument of that name."""
     return argument in inspect.signature(module.forward).parameters
 
 

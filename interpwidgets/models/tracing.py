@@ -20,7 +20,8 @@ from nnsight.tracing.backend import Backend
 from nnsight.tracing.tracer import Tracer
 
 from interpwidgets.errors import InterpWidgetsError, PromptError, ReadError, SiteError
-from interpwidgets.interventions import Ablation
+from interpwidgets.interventions import parts_of
+from interpwidgets.interventions.value import Part
 from interpwidgets.models.adapter import Adapter, adapter_of, module_of
 from interpwidgets.models.architectures.table import Place
 from interpwidgets.models.block_source import Block, read_block
@@ -29,10 +30,10 @@ from interpwidgets.models.derived import SoftmaxWatch, scores_of, through_projec
 from interpwidgets.models.eager import eager_attention
 from interpwidgets.models.exclusive import exclusive
 from interpwidgets.models.images import patch_ids
-from interpwidgets.models.intervening import EditWorker, workers_of
+from interpwidgets.models.intervening import Edit, EditWorker, PatternWorker, workers_of
 from interpwidgets.models.lora import describe_adapter
 from interpwidgets.models.output_head import OutputHead
-from interpwidgets.models.prompts import Batch, left_padding, read_prompts, to_input
+from interpwidgets.models.prompts import Batch, left_padding, read_prompts, takes, to_input
 
 NO_PROMPT = (
     "the trace has no prompt: give trace() one, or open at least one "
@@ -61,7 +62,12 @@ class Reader(Protocol):
 
 
 def forward(
-    model: Envoy, prompt: Any, reader: Reader, interventions: Sequence[Ablation] = ()
+    model: Envoy,
+    prompt: Any,
+    reader: Reader,
+    interventions: Sequence[Part | Edit] = (),
+    *,
+    last_logits: bool = False,
 ) -> Capture:
     """Run a model once on a prompt, with the reader's reads and no gradients.
 
@@ -70,6 +76,7 @@ def forward(
         prompt: What ``prompts.read_prompts`` takes, or the batch that it gave.
         reader: Who wants the values; sees them as they are after the interventions.
         interventions: What to change in this run, in this order; nothing by default.
+        last_logits: Compute no other logits than the last position's, where a model can.
 
     Returns:
         The finished run, already delivered to the reader.
@@ -80,6 +87,8 @@ def forward(
     """
     batch = prompt if isinstance(prompt, Batch) else read_prompts(prompt, model)
     inputs, encoding = to_input(batch, model)
+    if last_logits and takes(module_of(model), "logits_to_keep"):
+        encoding["logits_to_keep"] = 1
 
     def run() -> None:
         with torch.no_grad():
@@ -92,15 +101,21 @@ class ReadBackend(Backend):
     """Runs the user's traced block with the reads of a reader in the same forward."""
 
     def __init__(
-        self, reader: Reader, *, on_block: Callable[[Block | None], None] | None = None
+        self,
+        reader: Reader,
+        *,
+        on_block: Callable[[Block | None], None] | None = None,
+        interventions: Any = None,
     ) -> None:
         """Make a backend for one trace.
 
         Args:
             reader: Who wants the values.
             on_block: Told the text of the block before it runs.
+            interventions: What to change at each pass, before the block sees it.
         """
         super().__init__()
+        self._interventions = parts_of(interventions)
         self._reader = reader
         self._on_block = on_block
 
@@ -111,7 +126,11 @@ class ReadBackend(Backend):
         try:
             eos_ids = _eos_ids(tracer.envoy, getattr(tracer, "kwargs", {}))
             _run_with_reads(
-                tracer.envoy, self._reader, lambda: tracer.execute(tracer.info.code), eos_ids
+                tracer.envoy,
+                self._reader,
+                lambda: tracer.execute(tracer.info.code),
+                eos_ids,
+                self._interventions,
             )
         except IndexError as error:
             if tracer.batcher is not None and tracer.batcher.total == 0:
@@ -144,7 +163,7 @@ def _run_with_reads(
     reader: Reader,
     run: Callable[[], None],
     eos_ids: frozenset[int] = frozenset(),
-    interventions: Sequence[Ablation] = (),
+    interventions: Sequence[Part | Edit] = (),
 ) -> Capture:
     module, adapter = module_of(model), adapter_of(model)
     with exclusive(module) as number:
@@ -153,15 +172,19 @@ def _run_with_reads(
         observer = _Observer(model, adapter, reader, reads, capture)
         worker = _ReadWorker(observer, capture)
         editors = workers_of(model, adapter, interventions, capture)
-        inside = any(read.site in INSIDE_ATTENTION for read in reads)
+        watches = [one.watch for one in editors if isinstance(one, PatternWorker)]
+        inside = bool(watches) or any(read.site in INSIDE_ATTENTION for read in reads)
         try:
             with (
+                contextlib.ExitStack() as watching,
                 left_padding(model),
                 eager_attention(module, needed=inside) as note,
                 observer.watching_softmax(),
             ):
                 caution = adapter.architecture.caution if note else ""
                 capture.note = ". ".join(filter(None, [note, caution]))
+                for watch in watches:
+                    watching.enter_context(watch)
                 model.interleaver.mediators.extend([worker, *editors])
                 run()
         except BaseException as error:

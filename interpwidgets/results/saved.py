@@ -11,6 +11,7 @@ from interpwidgets.results.base import Result, read_saved
 from interpwidgets.results.head_scores import HeadScores
 from interpwidgets.results.lens import LogitLens
 from interpwidgets.results.lens_training import LensTraining
+from interpwidgets.results.patching import PatchingGrid
 from interpwidgets.results.token_values import TokenValues
 
 KINDS: dict[str, type[Result]] = {
@@ -21,6 +22,7 @@ KINDS: dict[str, type[Result]] = {
         HeadScores,
         LensTraining,
         LogitLens,
+        PatchingGrid,
         TokenValues,
     )
 }

@@ -14,7 +14,7 @@ from interpwidgets.interventions import Ablation, Mode
 from interpwidgets.models.adapter import adapter_of
 from interpwidgets.models.architectures.table import Place
 from interpwidgets.models.capture import Capture, Read
-from interpwidgets.models.intervening import mean_heads, with_own_copy
+from interpwidgets.models.intervening import edits_of, with_own_copy
 from interpwidgets.models.prompts import read_prompts, to_input
 from interpwidgets.models.running import MethodReader
 from interpwidgets.models.tracing import forward
@@ -179,7 +179,8 @@ def test_half_precision_takes_its_mean_in_float32() -> None:
     capture = Capture()
     capture.add_step(torch.zeros((1, 4096), dtype=torch.long), None)
     expected = z.clone()
-    mean_heads(z, [0], capture)
+    (edit,) = edits_of(Ablation([(0, 0)], "mean"), adapter_of(wrapped(tiny_gpt2())))
+    edit.change(z, capture)
     assert torch.equal(z, expected)
 
 

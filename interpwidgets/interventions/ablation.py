@@ -1,4 +1,4 @@
-"""What to change in a run, and what that did: values of numpy and JSON only."""
+"""Heads to ablate, and what that did: values of numpy and JSON only."""
 
 from __future__ import annotations
 

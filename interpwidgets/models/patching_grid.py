@@ -1,0 +1,209 @@
+"""A grid of patches: which cells there are, and running them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+
+from interpwidgets.axes import check_members
+from interpwidgets.errors import InterventionError, PromptError, SiteError, nearest
+from interpwidgets.interventions.value import HEAD_SITES
+from interpwidgets.models.adapter import Model, adapter_of
+from interpwidgets.models.pairs import PromptPair
+from interpwidgets.models.patching import (
+    Cell,
+    Donor,
+    ProgressTeller,
+    Recorded,
+    patched_logits,
+    record,
+)
+from interpwidgets.results.patching import DIRECTIONS
+
+#: Sites that are patched head by head unless told otherwise.
+BY_HEAD = (*sorted(HEAD_SITES), "pattern")
+SITES = ("resid_pre", "resid_mid", "resid_post", "attn_out", "mlp_in", "mlp_out", *BY_HEAD)
+
+Measure = Callable[[np.ndarray], float]
+
+
+class GridPlan:
+    """What is patched in each cell, checked against the model."""
+
+    def __init__(
+        self,
+        model: Model,
+        site: str,
+        by: str | None,
+        direction: str,
+        layers: Sequence[int] | None,
+        heads: Sequence[int] | None,
+        positions: Sequence[int] | None,
+    ) -> None:
+        """Check what was asked for.
+
+        Raises:
+            SiteError: The site cannot be patched, or the architecture lacks it.
+            InterventionError: No such direction or grid.
+        """
+        adapter = adapter_of(model)
+        if site not in SITES:
+            raise SiteError(f"{site!r} is not patched in a grid. {nearest(site, SITES)}")
+        if direction not in DIRECTIONS:
+            raise InterventionError(
+                f"direction is 'denoising' or 'noising'; got {direction!r:.40}."
+            )
+        self.model, self.site, self.direction = model, site, direction
+        self.by = by or ("head" if site in BY_HEAD else "position")
+        has_heads = site in BY_HEAD
+        if self.by not in ("position", "head") or (not has_heads and self.by == "head"):
+            raise InterventionError(
+                f"a grid of {site} is by 'position'{' or head' if has_heads else ''}; got "
+                f"{by!r:.40}."
+            )
+        if heads is not None and not has_heads:
+            raise InterventionError(f"{site} has no heads; leave `heads` out.")
+        self.layers = check_members("layer", layers, adapter.n_layers, of=adapter.name)
+        adapter.place(site, self.layers[0])
+        n_heads = adapter.n_kv_heads if site in ("k", "v") else adapter.n_heads
+        self.heads = check_members("head", heads, n_heads, of=adapter.name) if has_heads else ()
+        self.positions = positions
+        #: Positions that a grid of heads patches; None: all that have a partner.
+        self._chosen: frozenset[int] | None = None
+
+    def check_pairs(self, pairs: Sequence[PromptPair]) -> tuple[int, ...]:
+        """Return the columns for some pairs.
+
+        Raises:
+            PromptError: They differ in length, so that no column is one position of all.
+            InterventionError: Patterns of prompts of different length.
+            ResultError: A position is not there.
+        """
+        lengths = sorted({len(pair.into(self.direction)[0]) for pair in pairs})
+        identity = all(a == b for pair in pairs for a, b in pair.mapping)
+        same = all(len(pair.clean) == len(pair.corrupted) for pair in pairs)
+        if self.site == "pattern" and not (identity and same):
+            raise InterventionError(
+                "a pattern is patched between prompts of one length, position by position: "
+                "leave `align` out, or patch z, q or k."
+            )
+        if len(lengths) > 1 and (self.by == "position" or self.positions is not None):
+            raise PromptError(
+                f"the prompts to change have {lengths[0]} to {lengths[-1]} tokens, so a column "
+                "would mean another place in each. Give pairs of one length, or by='head'."
+            )
+        chosen = check_members("position", self.positions, lengths[0], of="the prompt")
+        self._chosen = None if self.positions is None else frozenset(chosen)
+        return self.heads if self.by == "head" else chosen
+
+    def cell(self, pair: PromptPair, layer: int, column: int) -> Cell | None:
+        """Return one cell; None where its token has no partner.
+
+        Args:
+            pair: The prompts.
+            layer: Of the cell.
+            column: A position or a head.
+        """
+        _, mapping = pair.into(self.direction)
+        if self.by == "position":
+            pairs = tuple(two for two in mapping if two[1] == column)
+            return Cell(layer, pairs, self.heads) if pairs else None
+        chosen = self._chosen
+        pairs = tuple(two for two in mapping if chosen is None or two[1] in chosen)
+        return Cell(layer, pairs, (column,)) if pairs else None
+
+    def record(self, pair: PromptPair) -> tuple[Recorded, Recorded]:
+        """Run the clean and the corrupted prompt as they are.
+
+        Only the one that is patched from keeps its values.
+        """
+        kept = (self.layers, ()) if self.direction == "denoising" else ((), self.layers)
+        clean, corrupted = (
+            record(self.model, tokens.ids, self.site, layers)
+            for tokens, layers in zip((pair.clean, pair.corrupted), kept, strict=True)
+        )
+        return clean, corrupted
+
+    def sweep(
+        self,
+        pair: PromptPair,
+        donor: Donor,
+        columns: Sequence[int],
+        measure: Measure,
+        into: np.ndarray,
+        rows: int | None,
+        teller: ProgressTeller,
+        wanted: np.ndarray | None = None,
+    ) -> bool:
+        """Run one pair's cells, and return whether all were; an interrupt ends it.
+
+        Args:
+            pair: The prompts.
+            donor: The values to patch in.
+            columns: From ``check_pairs``.
+            measure: The metric.
+            into: ``[layer, column]``, filled in place.
+            rows: Patched runs in one forward; None: what fits.
+            teller: Is told how many are done.
+            wanted: Which cells to run; all by default.
+        """
+        places, cells = [], []
+        for at in np.ndindex(into.shape):
+            cell = self.cell(pair, self.layers[at[0]], columns[at[1]])
+            if cell is not None and (wanted is None or wanted[at]):
+                places.append(at)
+                cells.append(cell)
+        teller.add(into.size - len(cells))
+        ids = pair.into(self.direction)[0].ids
+        try:
+            for start, logits in patched_logits(self.model, ids, self.site, cells, donor, rows):
+                for at, row in zip(places[start:], logits, strict=False):
+                    into[at] = measure(row)
+                teller.add(len(logits))
+        except KeyboardInterrupt:
+            return False
+        return True
+
+
+def shifted(donor: Donor, by: int, like: Donor, site: str) -> Donor:
+    """Return values from other positions of a run, as long as those that they stand for.
+
+    Args:
+        donor: The values.
+        by: How many positions further on, around the end.
+        like: Whose lengths to take.
+        site: Of the values; patterns do not move.
+    """
+    if site == "pattern":
+        raise InterventionError(
+            "attention weights of another position look at keys that are not there; control a "
+            "grid of patterns with prompts=[...] of the same length."
+        )
+    return {
+        layer: _rescaled(values.roll(-by, 0), like[layer]) for layer, values in donor.items()
+    }
+
+
+def as_long_as(donor: Donor, like: Donor, site: str) -> Donor:
+    """Return values cut to the positions of others, and as long as those vectors are.
+
+    Args:
+        donor: The values; of at least as many positions.
+        like: Whose lengths to take.
+        site: Of the values; attention weights stay as they are.
+    """
+    if site == "pattern":
+        return donor
+    return {
+        layer: _rescaled(values[: len(like[layer])], like[layer])
+        for layer, values in donor.items()
+    }
+
+
+def _rescaled(values: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    wide = torch.promote_types(values.dtype, torch.float32)
+    own, wanted = (one.to(wide).norm(dim=-1, keepdim=True) for one in (values, like))
+    tiny = torch.finfo(wide).tiny
+    return (values.to(wide) * (wanted / own.clamp(min=tiny))).to(values.dtype)
