@@ -106,7 +106,7 @@ def through_projection(
         if not weight.is_meta:
             weight = weight if isinstance(projection, Conv1D) else weight.T
             return torch.einsum("bphd,hdm->bphm", z, weight.unflatten(0, z.shape[-2:]))
-    with _standing_down(model):
+    with standing_down(model):
         return _head_by_head(z, projection)
 
 
@@ -125,8 +125,12 @@ def _head_by_head(
 
 
 @contextlib.contextmanager
-def _standing_down(model: Envoy) -> Iterator[None]:
-    """Keep calls of ours apart from the model's own, which nnsight counts and serves."""
+def standing_down(model: Envoy) -> Iterator[None]:
+    """Keep calls of ours apart from the model's own, which nnsight counts and serves.
+
+    Args:
+        model: The model whose modules are called in the block.
+    """
     before = model.interleaver.interleaving
     model.interleaver.interleaving = False
     try:
