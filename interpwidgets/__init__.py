@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from interpwidgets.board.session import Board as Board
     from interpwidgets.export import export as export
     from interpwidgets.methods.activations import activations as activations
+    from interpwidgets.methods.direct_logit_attribution import (
+        direct_logit_attribution as direct_logit_attribution,
+    )
     from interpwidgets.methods.head_scores import head_scores as head_scores
     from interpwidgets.methods.token_values import attention_received as attention_received
     from interpwidgets.models.adapting import adapter as adapter
@@ -40,6 +43,7 @@ _WHERE = {
     "attention": "board.calls",
     "attention_received": "methods.token_values",
     "describe": "models.description",
+    "direct_logit_attribution": "methods.direct_logit_attribution",
     "export": "export",
     "head_scores": "methods.head_scores",
     "load": "models.loading",
@@ -53,7 +57,7 @@ _WHERE = {
 }
 
 #: What returns a bare Result: ``show`` is loaded with it, which knows how that is drawn.
-_DRAWN = ("attention_received", "head_scores", "load_result")
+_DRAWN = ("attention_received", "direct_logit_attribution", "head_scores", "load_result")
 
 __all__ = ["__version__", "errors", *_WHERE]  # noqa: PLE0604
 

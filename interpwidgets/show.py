@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from interpwidgets.errors import ResultError
 from interpwidgets.export.view import view_page
 from interpwidgets.results.attention import AttentionPattern
+from interpwidgets.results.attribution import DirectLogitAttribution
 from interpwidgets.results.base import Result
 from interpwidgets.results.head_scores import HeadScores
 from interpwidgets.results.renderings import add_rendering
@@ -19,6 +20,8 @@ from interpwidgets.results.token_values import TokenValues
 from interpwidgets.widgets.attention import AttentionView
 from interpwidgets.widgets.attention_circuitsvis import InlinePage, attention_circuitsvis
 from interpwidgets.widgets.attention_figure import Width, attention_figure
+from interpwidgets.widgets.attribution_figure import attribution_figure
+from interpwidgets.widgets.attribution_static import attribution_html
 from interpwidgets.widgets.base import View
 from interpwidgets.widgets.display import display_view
 from interpwidgets.widgets.head_scores_figure import head_scores_figure
@@ -34,7 +37,10 @@ VIEWS: dict[type[Result], type[View]] = {
 }
 
 #: Results that are drawn as plain HTML, without a view.
-PAGES: dict[type[Result], Callable[[Any], str]] = {HeadScores: head_scores_html}
+PAGES: dict[type[Result], Callable[[Any], str]] = {
+    DirectLogitAttribution: attribution_html,
+    HeadScores: head_scores_html,
+}
 
 
 def view_class(result_type: type[Result]) -> type[View]:
@@ -160,6 +166,7 @@ def _of_type(table: dict[type[Result], T], result_type: type, what: str) -> T:
     return table[result_type]
 
 
+add_rendering("attribution_figure", attribution_figure)
 add_rendering("figure", figure)
 add_rendering("head_scores_figure", head_scores_figure)
 add_rendering("to_circuitsvis", to_circuitsvis)

@@ -157,9 +157,7 @@ class MethodReader:
     def run_of(self, capture: Capture, reader: int = 0) -> Run:
         """Return a capture with the model's names, for the method of that index."""
         dtype = dtype_of(self.model)
-        return Run(
-            capture, self.adapter, self.tokenizer, dtype, reader, self.batch, self.model
-        )
+        return Run(capture, self.adapter, self.tokenizer, dtype, reader, self.batch, self.model)
 
 
 def run_method(

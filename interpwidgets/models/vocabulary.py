@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import Any
 
 import numpy as np
 from jaxtyping import Int
 
-from interpwidgets.errors import ModelError
+from interpwidgets.errors import ModelError, PromptError
 from interpwidgets.models.adapter import Model, adapter_of, module_of
 
 
@@ -79,3 +80,36 @@ def _special_in_config(model: Model) -> set[int]:
     return {
         i for one in ids for i in (one if isinstance(one, list) else [one]) if i is not None
     }
+
+
+def token_id_of(token: Any, model: Model) -> int:
+    """Return the id of one token.
+
+    Args:
+        token: Its text as the model would read it, leading space included, or its id.
+        model: An nnsight model.
+
+    Raises:
+        PromptError: The text is several tokens or none that the tokenizer knows, the id is
+            outside the vocabulary, or there is no tokenizer.
+        ModelError: As of ``check_words``.
+    """
+    d_vocab = check_words(model)
+    if isinstance(token, numbers.Integral) and not isinstance(token, bool):
+        if not 0 <= int(token) < d_vocab:
+            raise PromptError(f"token id {token} is outside the vocabulary, 0-{d_vocab - 1}.")
+        return int(token)
+    tokenizer = getattr(model, "tokenizer", None)
+    if not isinstance(token, str) or tokenizer is None:
+        missing = " and this model has no tokenizer: give ids" if tokenizer is None else ""
+        raise PromptError(f"a token is its text or its id; got {token!r:.40}{missing}.")
+    ids = tokenizer(token, add_special_tokens=False)["input_ids"]
+    names = [str(name) for name in tokenizer.convert_ids_to_tokens(ids)]
+    if len(ids) != 1:
+        raise PromptError(
+            f"{token!r} is {len(ids)} tokens, not one: {names}. Give one of them, with its "
+            "leading space where it has one, or an id."
+        )
+    if ids[0] == tokenizer.unk_token_id and token != tokenizer.unk_token:
+        raise PromptError(f"the tokenizer does not know {token!r}.")
+    return int(ids[0])

@@ -7,12 +7,20 @@ from pathlib import Path
 from interpwidgets.errors import ResultError
 from interpwidgets.results.activations import Activations
 from interpwidgets.results.attention import AttentionPattern
+from interpwidgets.results.attribution import DirectLogitAttribution
 from interpwidgets.results.base import Result, read_saved
 from interpwidgets.results.head_scores import HeadScores
 from interpwidgets.results.token_values import TokenValues
 
 KINDS: dict[str, type[Result]] = {
-    kind.kind: kind for kind in (Activations, AttentionPattern, HeadScores, TokenValues)
+    kind.kind: kind
+    for kind in (
+        Activations,
+        AttentionPattern,
+        DirectLogitAttribution,
+        HeadScores,
+        TokenValues,
+    )
 }
 
 
