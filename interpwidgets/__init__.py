@@ -23,7 +23,11 @@ if TYPE_CHECKING:
         direct_logit_attribution as direct_logit_attribution,
     )
     from interpwidgets.methods.head_scores import head_scores as head_scores
+    from interpwidgets.methods.singular_directions import (
+        singular_directions as singular_directions,
+    )
     from interpwidgets.methods.token_values import attention_received as attention_received
+    from interpwidgets.methods.weight_circuits import weight_circuits as weight_circuits
     from interpwidgets.models.adapting import adapter as adapter
     from interpwidgets.models.description import describe as describe
     from interpwidgets.models.loading import load as load
@@ -52,12 +56,17 @@ _WHERE = {
     "show": "show",
     "show_attention": "arrays.calls",
     "show_tokens": "arrays.calls",
+    "singular_directions": "methods.singular_directions",
     "surprisal": "board.calls",
+    "weight_circuits": "methods.weight_circuits",
     "wrap": "models.loading",
 }
 
 #: What returns a bare Result: ``show`` is loaded with it, which knows how that is drawn.
-_DRAWN = ("attention_received", "direct_logit_attribution", "head_scores", "load_result")
+_DRAWN = (
+    *("attention_received", "direct_logit_attribution", "head_scores", "load_result"),
+    *("singular_directions", "weight_circuits"),
+)
 
 __all__ = ["__version__", "errors", *_WHERE]  # noqa: PLE0604
 

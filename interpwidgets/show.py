@@ -16,7 +16,9 @@ from interpwidgets.results.attribution import DirectLogitAttribution
 from interpwidgets.results.base import Result
 from interpwidgets.results.head_scores import HeadScores
 from interpwidgets.results.renderings import add_rendering
+from interpwidgets.results.singular_directions import SingularDirections
 from interpwidgets.results.token_values import TokenValues
+from interpwidgets.results.weight_circuits import WeightCircuits
 from interpwidgets.widgets.attention import AttentionView
 from interpwidgets.widgets.attention_circuitsvis import InlinePage, attention_circuitsvis
 from interpwidgets.widgets.attention_figure import Width, attention_figure
@@ -30,6 +32,14 @@ from interpwidgets.widgets.placement import PLACES
 from interpwidgets.widgets.tokens import TokensView
 from interpwidgets.widgets.tokens_circuitsvis import tokens_circuitsvis
 from interpwidgets.widgets.tokens_figure import tokens_figure
+from interpwidgets.widgets.weights_figure import (
+    singular_directions_figure,
+    weight_circuits_figure,
+)
+from interpwidgets.widgets.weights_static import (
+    singular_directions_html,
+    weight_circuits_html,
+)
 
 VIEWS: dict[type[Result], type[View]] = {
     AttentionPattern: AttentionView,
@@ -40,6 +50,8 @@ VIEWS: dict[type[Result], type[View]] = {
 PAGES: dict[type[Result], Callable[[Any], str]] = {
     DirectLogitAttribution: attribution_html,
     HeadScores: head_scores_html,
+    SingularDirections: singular_directions_html,
+    WeightCircuits: weight_circuits_html,
 }
 
 
@@ -169,8 +181,10 @@ def _of_type(table: dict[type[Result], T], result_type: type, what: str) -> T:
 add_rendering("attribution_figure", attribution_figure)
 add_rendering("figure", figure)
 add_rendering("head_scores_figure", head_scores_figure)
+add_rendering("singular_directions_figure", singular_directions_figure)
 add_rendering("to_circuitsvis", to_circuitsvis)
 add_rendering("to_html", view_page)
+add_rendering("weight_circuits_figure", weight_circuits_figure)
 
 
 # ------------------------------------------------------------------------ in a notebook

@@ -181,6 +181,26 @@ def check_heads(model: Model) -> None:
     missing = {"q", "k", "v", "z"} - set(adapter.architecture.places)
     if missing:
         raise ModelError(
-            f"the table of {adapter.model_type!r} does not say where {', '.join(sorted(missing))} "
-            "are made: iw.register_architecture(..., qkv=..., out_proj=...)."
+            f"the table of {adapter.model_type!r} does not say where "
+            f"{', '.join(sorted(missing))} are made: "
+            "iw.register_architecture(..., qkv=..., out_proj=...)."
         )
+
+
+def mlp_output(model: Model, layer: int) -> Float[torch.Tensor, "neuron d_model"]:
+    """Return what each neuron of a layer writes, behind a norm's gain where one follows.
+
+    Args:
+        model: An nnsight model.
+        layer: The layer.
+
+    Raises:
+        SiteError: It has no MLP whose neurons every token meets.
+    """
+    adapter = adapter_of(model)
+    inside, given = adapter.place("mlp_post", layer), adapter.place("mlp_out", layer)
+    weight = matrix_of(_module(model, inside), model, adapter.d_mlp or 0)
+    if f"{inside.path}.".startswith(f"{given.path}."):
+        return weight
+    norm = read_norm(_module(model, given), model, adapter.d_model)
+    return norm.rows(weight.double()).float()

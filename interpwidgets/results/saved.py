@@ -10,7 +10,9 @@ from interpwidgets.results.attention import AttentionPattern
 from interpwidgets.results.attribution import DirectLogitAttribution
 from interpwidgets.results.base import Result, read_saved
 from interpwidgets.results.head_scores import HeadScores
+from interpwidgets.results.singular_directions import SingularDirections
 from interpwidgets.results.token_values import TokenValues
+from interpwidgets.results.weight_circuits import WeightCircuits
 
 KINDS: dict[str, type[Result]] = {
     kind.kind: kind
@@ -19,7 +21,9 @@ KINDS: dict[str, type[Result]] = {
         AttentionPattern,
         DirectLogitAttribution,
         HeadScores,
+        SingularDirections,
         TokenValues,
+        WeightCircuits,
     )
 }
 
