@@ -122,6 +122,7 @@ class Selection:
             **self.parts(),
             "heads": [list(head) for head in self.heads],
             "tokens": list(self.tokens),
+            "text": list(self.token_text),
             "revision": revision,
             "lost": [{"position": token.position, "text": token.text} for token in lost],
         }

@@ -9,7 +9,7 @@ import * as esbuild from "esbuild";
 // Every view carries its first module, so that one is short; its parts are fetched once a page.
 const VIEW_LIMIT = 25_600;
 const LIMIT = 42 * 1024;
-const BANNER = "/* generated, do not edit: npm run build in js/ */";
+const BANNER = "/* generated: js/build.mjs */";
 const here = path.dirname(fileURLToPath(import.meta.url));
 const args = process.argv.slice(2);
 const watch = args.includes("--watch");

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from interpwidgets.arrays.reading import to_numpy
 from interpwidgets.errors import ResultError
 from interpwidgets.results.attention import AttentionPattern
+from interpwidgets.results.attention_numbers import (
+    FLOAT16_BUDGET,
+    coded_head,
+    every_float16,
+)
 from interpwidgets.results.base import Provenance
 from interpwidgets.results.token_values import TokenValues
 from interpwidgets.results.tokens import Tokens
@@ -95,26 +101,71 @@ def attention_pattern(
                 f"({len(patterns[0])}, {n}, {n}) for these {n} tokens; that of layer {at} is "
                 f"{one.shape}. Give the tokens that the model saw, special ones included."
             )
-    weights = np.stack(patterns)
-    if (weights < 0).any() and not less:
+    seen = _scan(patterns)
+    if seen.least < 0 and not less:
         raise ResultError(
-            f"attention weights are not negative; the least is {np.nanmin(weights):.3g}. Of a "
+            f"attention weights are not negative; the least is {seen.least:.3g}. Of a "
             "difference say what was subtracted: less='the clean run'."
         )
-    largest = float(np.abs(weights).max(where=np.isfinite(weights), initial=0.0))
+    largest = max(seen.most, -seen.least)
     largest = (largest or 1.0) if less else max(1.0, largest)
-    above = ~np.tri(n, dtype=bool)
+    scale = largest if scale is None else scale
     return AttentionPattern(
         provenance=Provenance(sites=("pattern",), note=note),
         tokens=tokens,
-        pattern=weights.astype(np.float16),
+        pattern=_kept(patterns, scale, signed=bool(less)),
         layers=tuple(range(len(patterns))) if layers is None else layers,
         heads=tuple(range(len(patterns[0]))) if heads is None else heads,
         layer_runs=(0,) * len(patterns),
-        causal=not np.any(weights[..., above]) if causal is None else causal,
-        scale=largest if scale is None else scale,
+        causal=not seen.above if causal is None else causal,
+        scale=scale,
         signed=bool(less),
         less=less,
         prompt_index=prompt_index,
         prompt_count=prompt_count,
     )
+
+
+class _Seen(NamedTuple):
+    """What the numbers of all heads come to."""
+
+    least: float
+    most: float
+    above: bool
+    """Whether some key after its query has a weight."""
+
+
+def _scan(patterns: Sequence[Pattern]) -> _Seen:
+    """Look at one head after the other: all of them at once would be copied several times."""
+    least, most, above = 0.0, 0.0, False
+    for layer in patterns:
+        for head in layer:
+            numbers = _distinct(head)
+            numbers = numbers[np.isfinite(numbers)]
+            least = min(least, float(numbers.min(initial=0)))
+            most = max(most, float(numbers.max(initial=0)))
+            above = above or bool(np.triu(head, 1).any())
+    return _Seen(least, most, above)
+
+
+def _distinct(head: Float[np.ndarray, "query_pos key_pos"]) -> Float[np.ndarray, "*axes"]:
+    """Return the numbers of a head in float32; of float16, which has few, each once."""
+    if head.dtype != np.float16:
+        return head
+    found = np.zeros(2**16, dtype=bool)
+    found[head.view(np.uint16)] = True
+    return every_float16()[found]
+
+
+def _kept(
+    patterns: Sequence[Pattern], scale: float, *, signed: bool
+) -> Shaped[np.ndarray, "layer head query_pos key_pos"]:
+    """Return all heads in float16, or as codes where that would pass the budget."""
+    shape = (len(patterns), *patterns[0].shape)
+    if 2 * math.prod(shape) <= FLOAT16_BUDGET:
+        return np.stack(patterns).astype(np.float16, copy=False)
+    codes = np.empty(shape, dtype=np.uint8)
+    for kept, layer in zip(codes, patterns, strict=True):
+        for one, head in zip(kept, layer, strict=True):
+            one[:] = coded_head(head, scale, signed=signed)
+    return codes

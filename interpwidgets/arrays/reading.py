@@ -16,12 +16,13 @@ from interpwidgets.errors import ResultError
 from interpwidgets.results.tokens import Tokens
 
 
-def to_numpy(array: Any, name: str) -> Float[np.ndarray, "*axes"]:
+def to_numpy(array: Any, name: str, *, halves: bool = False) -> Float[np.ndarray, "*axes"]:
     """Return numbers as float32, also those of a torch tensor in bfloat16 or on a GPU.
 
     Args:
         array: A tensor, an array, or nested lists (of tensors, too).
         name: What it is called in an error.
+        halves: Leave float16 as it is: of hundreds of megabytes a copy takes seconds.
 
     Raises:
         ResultError: It holds no numbers, or has ragged rows.
@@ -33,6 +34,8 @@ def to_numpy(array: Any, name: str) -> Float[np.ndarray, "*axes"]:
         array = array.numpy()
     elif isinstance(array, (list, tuple)) and any(_is_array(one) for one in array):
         array = _stacked(array, name)
+    if halves and getattr(array, "dtype", None) == np.float16:
+        return np.asarray(array)
     try:
         return np.asarray(array, dtype=np.float32)
     except (TypeError, ValueError) as error:

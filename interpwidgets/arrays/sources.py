@@ -45,10 +45,10 @@ def layers_of(attention: Any, tokens: Any) -> tuple[tuple[int, ...], list[Batche
         and len(attention)
         and _ndim(attention[0]) in (3, 4)
     ):
-        parts = [to_numpy(layer, "attention") for layer in attention]
+        parts = [to_numpy(layer, "attention", halves=True) for layer in attention]
         batches = [part[None] if part.ndim == 3 else part for part in parts]
     else:
-        batches = _from_array(to_numpy(attention, "attention"))
+        batches = _from_array(to_numpy(attention, "attention", halves=True))
     return tuple(range(len(batches))), batches
 
 
@@ -96,7 +96,7 @@ def _from_cache(cache: Any) -> tuple[tuple[int, ...], list[Batched]]:
             f"it holds {', '.join(map(str, list(cache.keys())[:3])) or 'nothing'}."
         )
     layers = tuple(sorted(found))
-    parts = [to_numpy(found[layer], "attention") for layer in layers]
+    parts = [to_numpy(found[layer], "attention", halves=True) for layer in layers]
     if any(part.ndim not in (3, 4) for part in parts):
         raise ResultError(
             f"a cached pattern is [prompt, head, query_pos, key_pos], or without the prompt; "

@@ -7,6 +7,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import torch
+
 from interpwidgets.board.ablating import AblatingBoard, Applied, Slot
 from interpwidgets.board.next_token import next_token_reads
 from interpwidgets.board.recipe import (
@@ -205,6 +207,8 @@ class Board(AblatingBoard):
         find_timed_source(frame)
         batch = self._read(inputs, prepend_bos, kwargs)
         reader = _BoardReader(self, batch or Batch())
+        if kwargs.get("do_sample"):
+            reader.remark = f"sampled, torch seed {torch.initial_seed()}"
         backend = ReadBackend(reader, on_block=reader.take_block)
         if batch is None:
             return self.model.trace(*inputs, backend=backend, **kwargs)
@@ -250,6 +254,8 @@ class _BoardReader(MethodReader):
         self._ablation = ablation
         self._applied_before = board._applied
         self._shown_at = 0.0
+        #: What else the provenance says of this run.
+        self.remark = ""
         #: The user's block as lines; None for a run of ours.
         self._typed: list[str] | None = None
         self._before: list[tuple[Result, ...]] = []
@@ -281,6 +287,8 @@ class _BoardReader(MethodReader):
     def deliver(self, capture: Capture) -> None:
         """Show the finished run, or say on the last good picture why there is none."""
         self._board.run_number = capture.number
+        if self.remark:
+            capture.add_note(self.remark)
         failed = capture.error or capture.read_error
         if failed is not None:
             self._show_failure(capture.number, failed)

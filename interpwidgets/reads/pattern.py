@@ -8,9 +8,7 @@ import torch
 from jaxtyping import Float, Int, Shaped
 
 from interpwidgets.models.capture import Read
-
-#: Bytes of float16 patterns above which uint8 is kept instead (one prompt).
-FLOAT16_BUDGET = 64 * 2**20
+from interpwidgets.results.attention_numbers import FLOAT16_BUDGET
 
 _NOT_FINITE, _TOP_CODE = 255, 254
 

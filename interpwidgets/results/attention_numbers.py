@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -16,6 +17,9 @@ from interpwidgets.results.tokens import Tokens
 #: uint8 code of a number that is not finite; codes 0 to 254 span 0 to ``scale``.
 NOT_FINITE = 255
 TOP_CODE = 254
+
+#: Bytes of float16 patterns of a prompt above which uint8 codes are kept instead.
+FLOAT16_BUDGET = 64 * 2**20
 
 #: uint8 code of 0 where numbers have both signs; codes 0 to 254 span ∓ ``scale``.
 ZERO_CODE = 127
@@ -248,3 +252,32 @@ def coded(
     if bad is not None:
         codes[bad] = NOT_FINITE
     return codes.astype(np.uint8)
+
+
+def coded_head(
+    numbers: Float[np.ndarray, "*axes"], scale: float, *, signed: bool
+) -> UInt8[np.ndarray, "*axes"]:
+    """Return uint8 codes, of float16 numbers several times as fast.
+
+    Args:
+        numbers: float16 or float32.
+        scale: The number of code 254.
+        signed: Whether codes have both signs.
+    """
+    if numbers.dtype != np.float16:
+        return coded(numbers, scale, signed=signed)
+    # A look-up over all 65,536 float16 values is several times faster than arithmetic.
+    return _code_of_float16(scale, signed)[numbers.view(np.uint16)]
+
+
+@functools.lru_cache(maxsize=8)
+def _code_of_float16(scale: float, signed: bool) -> UInt8[np.ndarray, " 65536"]:
+    return coded(every_float16(), scale, signed=signed)
+
+
+@functools.cache
+def every_float16() -> Float[np.ndarray, " 65536"]:
+    """Return every float16 number in float32, in the order of its bits."""
+    values = np.arange(2**16, dtype=np.uint16).view(np.float16).astype(np.float32)
+    values[np.isnan(values)] = np.nan  # some of them are signalling NaNs
+    return values

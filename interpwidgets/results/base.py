@@ -7,6 +7,7 @@ metadata. It opens without torch and without the model.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 from dataclasses import dataclass
@@ -66,6 +67,25 @@ class Provenance:
         """What a view's stamp says beside model, site and precision."""
         return " · ".join(filter(None, [self.adapter, self.bos, self.note]))
 
+    def in_full(self, precision: str) -> str:
+        """Return all of it in one line, for where a view is asked where its numbers are from.
+
+        Args:
+            precision: How the numbers are kept.
+        """
+        said = {
+            "model": f"{self.model} {self.revision}".strip() or "not known",
+            "tokenizer": self.tokenizer or "none",
+            "adapter": self.adapter or "none",
+            "sites": ", ".join(self.sites),
+            "computed in": self.dtype,
+            "kept as": precision,
+            "run": str(self.run) if self.run else "none here",
+            "intervened": ", ".join(self.intervened) or "nothing",
+            "": " · ".join(filter(None, [self.bos, self.note])),
+        }
+        return " · ".join(f"{name} {what}".strip() for name, what in said.items() if what)
+
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> Provenance:
         """Make one of what JSON gives."""
@@ -107,13 +127,14 @@ class Result:
         save_file(arrays, str(path), metadata=metadata)
         return path
 
+    @functools.cached_property
     def fingerprint(self) -> str:
-        """Return six characters that tell this Result's content from another's."""
+        """Six characters that tell this Result's content from another's."""
         arrays, plain = self._parts()
-        digest = hashlib.sha256(json.dumps(plain).encode())
+        digest = hashlib.blake2b(json.dumps(plain).encode(), digest_size=3)
         for name in sorted(arrays):
-            digest.update(arrays[name].tobytes())
-        return digest.hexdigest()[:6]
+            digest.update(arrays[name].view(np.uint8).data)
+        return digest.hexdigest()
 
     def _parts(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Return the arrays, and the other fields as JSON has them."""

@@ -45,11 +45,13 @@ from interpwidgets.widgets.contract import (
 from interpwidgets.widgets.linked import Answer
 from interpwidgets.widgets.static_form import Embed
 
-#: Bytes of the heads that a compact copy holds in full, beside the thumbnails.
+#: Bytes of the heads that a compact copy holds in full: so many, or with the thumbnails as
+#: many as keep a saved view below a megabyte.
 DETAILS_BUDGET = 200_000
+COPY_BUDGET = 650_000
 
 #: Bytes of one message: hosted notebooks refuse long ones.
-MESSAGE_BYTES = 1_000_000
+MESSAGE_BYTES = 900_000
 
 #: Weights up to which scores of all heads travel unasked: some 20 ms.
 SCORED_AT_ONCE = 1_000_000
@@ -137,6 +139,8 @@ class AttentionView(View):
             raise ResultError(
                 f"compare takes an AttentionPattern or a view of one; got {kind}."
             )
+        if other is result:
+            raise ResultError("this is the run on screen itself; compare takes another one.")
         result.difference(other, align="text")  # refuses in words what cannot be subtracted
         self.less = ""  # what is subtracted may have the same name as before
         self.less = self._references.give(title, other)
@@ -300,10 +304,12 @@ class AttentionView(View):
             details = [head_detail(result, *head) for head in every]
         else:
             chosen = [self.chosen_head(result), *reversed(self.selection.heads)]
-            details = saved_details(result, chosen, DETAILS_BUDGET)
-        scores = self._scores(values=True)
+            thumbs = len((self.payload or {})["thumbs"]["data"])
+            budget = max(DETAILS_BUDGET, COPY_BUDGET - thumbs)
+            details = saved_details(result, chosen, budget)
+        scores = self._scores(values=embed == "full" or self._scored())
         more = {"details": details, "head_scores": scores}
-        return {**traits, "payload": {**(self.payload or {}), **more}}
+        return {**traits, "payload": {**traits["payload"], **more}}
 
     def summary(self) -> str:
         """Return the view's shape and provenance in one line."""

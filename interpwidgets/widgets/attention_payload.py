@@ -12,7 +12,7 @@ from jaxtyping import Float, Shaped, UInt8
 from interpwidgets.interventions import Effect
 from interpwidgets.results.alignment import Alignment
 from interpwidgets.results.attention import AttentionPattern
-from interpwidgets.results.attention_numbers import NOT_FINITE, TOP_CODE, ZERO_CODE, coded
+from interpwidgets.results.attention_numbers import NOT_FINITE, TOP_CODE, ZERO_CODE, coded_head
 from interpwidgets.results.base import Provenance
 from interpwidgets.results.head_pattern_scores import TARGETED, PatternScore
 from interpwidgets.results.tokens import Tokens
@@ -171,6 +171,7 @@ def stamp(provenance: Provenance, site: str, precision: str) -> Stamp:
         "seed": "",
         "intervened": _places(provenance.intervened),
         "note": provenance.remarks,
+        "full": provenance.in_full(precision),
     }
 
 
@@ -267,11 +268,14 @@ def thumbnails(
     n_layers, n_heads, n, _ = result.pattern.shape
     largest = max(1, min(MAX_SIDE, math.isqrt(THUMBS_BUDGET // (n_layers * n_heads))))
     pooled = -(-n // largest)
-    layers = [
-        pool_codes(_as_codes(layer, result), pooled, signed=result.signed)
-        for layer in result.pattern
+    thumbs = [
+        [
+            pool_codes(_as_codes(head[None], result), pooled, signed=result.signed)
+            for head in layer
+        ]
+        for layer in result.pattern  # a head fits the processor's cache, a layer may not
     ]
-    return np.stack(layers), pooled
+    return np.stack([np.concatenate(layer) for layer in thumbs]), pooled
 
 
 def _as_codes(
@@ -279,15 +283,7 @@ def _as_codes(
 ) -> UInt8[np.ndarray, "head query_pos key_pos"]:
     if numbers.dtype == np.uint8:
         return numbers
-    # A look-up over all 65,536 float16 values is several times faster than arithmetic.
-    return _code_of_float16(result.scale, result.signed)[numbers.view(np.uint16)]
-
-
-@functools.lru_cache(maxsize=8)
-def _code_of_float16(scale: float, signed: bool) -> UInt8[np.ndarray, " 65536"]:
-    values = np.arange(2**16, dtype=np.uint16).view(np.float16).astype(np.float32)
-    values[np.isnan(values)] = np.nan  # some of the 65,536 are signalling NaNs
-    return coded(values, scale, signed=signed)
+    return coded_head(numbers, result.scale, signed=result.signed)
 
 
 def pool_codes(

@@ -270,7 +270,7 @@ class View(LinkedWidget):
         """
         return {
             "view_id": self.view_id,
-            "payload": self.payload,
+            "payload": self.payload and {**self.payload, "code": self.code()},
             "status": {**self.status, "can_rerun": False},
             "selection": self.selection.to_wire(self.selection_revision, self.lost),
             "links": self.links,
@@ -346,7 +346,7 @@ class View(LinkedWidget):
 
 def _given_lines(result: Any, *, save: bool) -> list[str]:
     """Return the lines that open a Result which no board made."""
-    path = f"{result.kind}-{result.fingerprint()}.safetensors"
+    path = f"{result.kind}-{result.fingerprint}.safetensors"
     said = "These numbers were given, not computed here; "
     said += f"they are in {Path.cwd() / path}" if save else f'view.save("{path}") keeps them.'
     if save:

@@ -32,6 +32,7 @@ class Stamp(TypedDict):
     seed: str
     intervened: str
     note: str
+    full: NotRequired[str]
 
 
 class WireTensor(TypedDict):
@@ -127,6 +128,7 @@ class AttentionPayload(TypedDict):
     effect: NotRequired[WireEffect | None]
     ablated: NotRequired[Ablated | None]
     alignment: NotRequired[WireAlignment | None]
+    code: NotRequired[str]
 
 
 class Status(TypedDict):
@@ -149,6 +151,7 @@ class Selection(TypedDict):
     layer: int | None
     feature: int | None
     prompt: int | None
+    text: list[str]
     revision: int
     lost: list[LostToken]
 
@@ -216,6 +219,7 @@ class SelectRequest(TypedDict):
     layer: int | None
     feature: int | None
     prompt: int | None
+    text: NotRequired[list[str]]
 
 
 class LinkRequest(TypedDict):
@@ -286,6 +290,7 @@ class TokensPayload(TypedDict):
     expected: Expected | None
     rank: list[int] | None
     stamp: Stamp
+    code: NotRequired[str]
 
 
 class TokensKept(TypedDict):

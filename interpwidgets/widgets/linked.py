@@ -221,12 +221,25 @@ class LinkedWidget(anywidget.AnyWidget):
 
     def _answer_select(self, request: dict[str, Any]) -> Answer:
         parts = {name: request[name] for name in PARTS}
+        self._check_text(parts["tokens"], request.get("text"))
         try:
             revision = self.group.change(self, **parts)
         except SelectionError:
             self.send_state("selection")  # the page showed it at once: take it back
             raise
         return {"revision": revision}, []
+
+    def _check_text(self, tokens: list[int], text: list[str] | None) -> None:
+        """Refuse what was clicked on the tokens of a run that has gone meanwhile."""
+        own = self.token_text()
+        if text is None or own is None:
+            return
+        pairs = zip(tokens, text, strict=False)
+        gone = [(pos, word) for pos, word in pairs if own[pos : pos + 1] != (word,)]
+        if gone:
+            pos, word = gone[0]
+            self.send_state("selection")
+            raise SelectionError(f"position {pos} is no longer {word!r}: another run has come.")
 
     def _answer_link(self, request: dict[str, Any]) -> Answer:
         if request["linked"]:

@@ -120,7 +120,8 @@ class TokensView(View):
             return traits
         every = list(range(len(result.rows)))
         held = every if embed == "full" else rows_within(result, self.row)
-        return {**traits, "payload": dict(tokens_payload(result, held))}
+        payload = {**tokens_payload(result, held), "code": traits["payload"]["code"]}
+        return {**traits, "payload": payload}
 
     def summary(self) -> str:
         """Return what is shown and its provenance in one line."""

@@ -140,6 +140,7 @@ function view(layers, heads, texts, change = {}) {
 		selection: {
 			...{ heads: change.heads ?? [selected], tokens: change.tokens ?? [], revision: 0 },
 			...{ layer: null, feature: null, prompt: null, lost: change.lost ?? [] },
+			text: (change.tokens ?? []).map((i) => texts[i]),
 		},
 		kept: { zoom: null, panel_open: false, table_open: false, ...change.kept },
 	};

@@ -22,6 +22,7 @@ export interface Stamp {
 	seed: string;
 	intervened: string;
 	note: string;
+	full?: string;
 }
 
 export interface WireTensor {
@@ -117,6 +118,7 @@ export interface AttentionPayload {
 	effect?: WireEffect | null;
 	ablated?: Ablated | null;
 	alignment?: WireAlignment | null;
+	code?: string;
 }
 
 export interface Status {
@@ -139,6 +141,7 @@ export interface Selection {
 	layer: number | null;
 	feature: number | null;
 	prompt: number | null;
+	text: string[];
 	revision: number;
 	lost: LostToken[];
 }
@@ -206,6 +209,7 @@ export interface SelectRequest {
 	layer: number | null;
 	feature: number | null;
 	prompt: number | null;
+	text?: string[];
 }
 
 export interface LinkRequest {
@@ -276,6 +280,7 @@ export interface TokensPayload {
 	expected: Expected | null;
 	rank: number[] | null;
 	stamp: Stamp;
+	code?: string;
 }
 
 export interface TokensKept {

@@ -167,7 +167,7 @@ describe("what is drawn of a run", () => {
 		expect(get(".iw-leg").textContent).toBe("−0.40+0.40");
 		expect(get(".iw-leg-what").textContent).toBe("attention weight, less run 12, plain");
 		expect(get(".iw-read b").textContent).toBe("−0.40");
-		expect(get("[data-pos='1'] small").textContent).toBe("+0.40");
+		expect(get("[data-of='1']").textContent).toBe("+0.40");
 		expect(get(".iw-strip .iw-less").getAttribute("d")).toContain("M");
 	});
 	it("has zeros for masked keys when asked", async () => {
@@ -231,7 +231,7 @@ describe("the model", () => {
 	it("shows an effect without its control as such, one click from it", async () => {
 		const { get, model, word } = await show({ ablated, effect: { ...effect, control: null } });
 		expect(get(".iw-you").textContent).toBe(
-			"L1 H2 zero-ablated · KL at the last token 0.42 nats · no control yet · run · undo",
+			"L1 H2 zero-ablated · KL at the last token 0.420 nats · no control yet · run · undo",
 		);
 		word("run", ".iw-you").click();
 		expect(model.last("control")).toBeDefined();
@@ -239,7 +239,7 @@ describe("the model", () => {
 	it("shows an effect beside its control", async () => {
 		const control = { n: 8, mean: 0.05, low: 0.01, high: 0.12, title: "8 other heads" };
 		const { get } = await show({ ablated, effect: { ...effect, control } });
-		expect(get(".iw-you").textContent).toContain("control 0.01–0.12, 8 other heads");
+		expect(get(".iw-you").textContent).toContain("other heads 0.01–0.12, n = 8");
 	});
 });
 
@@ -269,7 +269,7 @@ describe("several selected heads", () => {
 				new KeyboardEvent("keydown", { key: "ArrowLeft", bubbles: true }),
 			);
 		await settle();
-		expect(all(".iw-one span").map((one) => one.textContent)).toEqual(["1.000", "1.000"]);
+		expect(all(".iw-one span").map((one) => one.textContent)).toEqual(["1.00", "1.00"]);
 	});
 	it("take no room when there is one", async () => {
 		expect((await show()).get(".iw-multiples").hidden).toBe(true);

@@ -4,6 +4,8 @@ import type { AttentionPayload, HeadDetail, Selection, Status } from "../src/con
 type Handler = (...args: unknown[]) => void;
 
 /** A widget model without a kernel: it remembers what was sent and who listens. */
+const TEXTS = ["<bos>", " a", " b", "c"];
+
 export function fakeModel(traits: Record<string, unknown>) {
 	const handlers: [event: string, handler: Handler][] = [];
 	const model = {
@@ -58,7 +60,7 @@ export function detail(layer: number, head: number, size: number, run = 13): Hea
 }
 
 export function payload(change: Partial<AttentionPayload> = {}): AttentionPayload {
-	const texts = ["<bos>", " a", " b", "c"];
+	const texts = TEXTS;
 	return {
 		version: 1,
 		kind: "attention",
@@ -95,7 +97,8 @@ export function payload(change: Partial<AttentionPayload> = {}): AttentionPayloa
 }
 
 export const selection = (change: Partial<Selection> = {}): Selection => ({
-	...{ heads: [], tokens: [], layer: null, feature: null, prompt: null, revision: 0, lost: [] },
+	...{ heads: [], layer: null, feature: null, prompt: null, revision: 0, lost: [] },
+	...{ tokens: [], text: (change.tokens ?? []).map((position) => TEXTS[position] ?? "") },
 	...change,
 });
 

@@ -34,7 +34,10 @@ function view(texts = ["a", "b", "c", "d"], links: Links | null = GROUP, layers 
 		linked.edit(selection({ tokens, heads }));
 	const answer = (ok = true, code = "") =>
 		model.emit("msg:custom", { id: model.last("select")?.id, ok, error: { code, message: "" } });
-	const revise = (change: Partial<Selection>) => model.change("selection", selection(change));
+	const revise = (change: Partial<Selection>) => {
+		const text = (change.tokens ?? []).map((position) => texts[position] ?? "");
+		model.change("selection", selection({ text, ...change }));
+	};
 	return { model, shows, edit, answer, revise, end: () => end.abort(), last: () => shows.at(-1) };
 }
 
@@ -85,6 +88,22 @@ describe("linked views", () => {
 		await vi.advanceTimersByTimeAsync(0);
 		expect(a.last()?.tokens).toEqual([2]);
 		expect(a.model.sent.map(({ tokens }) => tokens)).toEqual([[1], [2]]);
+	});
+
+	it("look again when the tokens come after the selection that was made on them", () => {
+		const texts = ["a", "b", "c", "d"];
+		const a = view(texts);
+		a.revise({ revision: 1, tokens: [1], text: ["x"], lost: [{ position: 3, text: "d" }] });
+		expect(a.last()).toMatchObject({ tokens: [3], lost: [{ position: 1, text: "x" }] });
+		texts.splice(1, 3, "x", "y", "z");
+		a.model.change("payload", {});
+		expect(a.last()).toMatchObject({ tokens: [1], lost: [{ position: 3, text: "d" }] });
+	});
+
+	it("tell Python which words they mean", () => {
+		const a = view();
+		a.edit([2, 0]);
+		expect(a.model.last("select")).toMatchObject({ tokens: [2, 0], text: ["c", "a"] });
 	});
 
 	it("ignore an old revision", () => {

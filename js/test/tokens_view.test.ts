@@ -374,7 +374,7 @@ describe("around the text", () => {
 		expect(writeText.mock.calls[0]?.[0].split("\n").slice(0, 3)).toEqual([
 			...["position\ttoken\tnats", "0\t<bos>\t", "1\t a\t1"],
 		]);
-		press("copy code");
+		press("copy as code");
 		model.emit("msg:custom", { id: model.last("code")?.id, ok: true, code: "view" });
 		await settle();
 		expect(writeText).toHaveBeenLastCalledWith("view");

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,21 +22,52 @@ print(view.selection)
 """
 
 
-def run_elsewhere(view: View, folder: Path, *, save: bool = False) -> tuple[Any, str]:
-    """Run a view's code in a new process; return its Result and its selection's text."""
-    code = view.code(save=save)
-    assert code.endswith("view\n")
-    script, saved = folder / "copied.py", folder / "result.safetensors"
-    script.write_text(code + TAIL)
-    done = subprocess.run(
-        [sys.executable, str(script), str(saved)],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return iw.load_result(saved), done.stdout.strip()
+SERVE = """
+import os, runpy, sys
+for line in sys.stdin:
+    folder, script, saved = line.rstrip("\\n").split("\\t")
+    os.chdir(folder)
+    sys.argv = [script, saved]
+    runpy.run_path(script)
+    print("done", flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def elsewhere() -> Iterator[subprocess.Popen[str]]:
+    """Another process, which runs one script after another: torch is imported once."""
+    command = [sys.executable, "-c", SERVE]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield process
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+Run = Callable[..., tuple[Any, str]]
+
+
+@pytest.fixture
+def run_elsewhere(elsewhere: subprocess.Popen[str], tmp_path: Path) -> Run:
+    """Runs a view's code in that process; returns its Result and its selection's text."""
+
+    def run(view: View, *, save: bool = False) -> tuple[Any, str]:
+        code = view.code(save=save)
+        assert code.endswith("view\n")
+        script, saved = tmp_path / "copied.py", tmp_path / "result.safetensors"
+        script.write_text(code + TAIL)
+        assert elsewhere.stdin is not None
+        assert elsewhere.stdout is not None
+        elsewhere.stdin.write(f"{tmp_path}\t{script}\t{saved}\n")
+        elsewhere.stdin.flush()
+        said = []
+        while (line := elsewhere.stdout.readline()) != "done\n":
+            assert line, "the copied code failed; its traceback is on stderr"
+            said.append(line.strip())
+        return iw.load_result(saved), said[-1]
+
+    return run
 
 
 def assert_same(one: Any, other: Any) -> None:
@@ -55,7 +87,9 @@ def model() -> Any:
     return iw.load("lil-attn-2l")
 
 
-def test_a_run_is_copied_with_its_arguments_and_selection(model: Any, tmp_path: Path) -> None:
+def test_a_run_is_copied_with_its_arguments_and_selection(
+    model: Any, run_elsewhere: Run
+) -> None:
     view = iw.attention(model, "cat dog king", layers=[1], prepend_bos=False)
     view.selection = iw.Selection(heads=[(1, 2)], tokens=[1])
     assert view.code().splitlines() == [
@@ -68,12 +102,14 @@ def test_a_run_is_copied_with_its_arguments_and_selection(model: Any, tmp_path: 
         "view.selection = iw.Selection(heads=[(1, 2)], tokens=[1])",
         "view",
     ]
-    copied, selection = run_elsewhere(view, tmp_path)
+    copied, selection = run_elsewhere(view)
     assert_same(view.result, copied)
     assert selection == str(view.selection)
 
 
-def test_the_users_own_block_is_copied_with_what_it_names(model: Any, tmp_path: Path) -> None:
+def test_the_users_own_block_is_copied_with_what_it_names(
+    model: Any, run_elsewhere: Run
+) -> None:
     import torch as t
 
     mine, llm, words, strength = iw.Board(model), model, "cat dog cat", 2.0
@@ -90,9 +126,28 @@ def test_the_users_own_block_is_copied_with_what_it_names(model: Any, tmp_path: 
         "words = 'cat dog cat'",
     ]
     assert lines[10] == "with mine.trace(words):"
-    copied, _ = run_elsewhere(view, tmp_path)
+    copied, _ = run_elsewhere(view)
     assert view.result.provenance.intervened
     assert_same(view.result, copied)
+
+
+def test_values_of_tokens_are_copied_too(
+    model: Any, tmp_path: Path, monkeypatch: Any, run_elsewhere: Run
+) -> None:
+    view = iw.surprisal(model, "cat dog king cat dog", top_k=2)
+    view.selection = iw.Selection(tokens=[1, 3])
+    copied, selection = run_elsewhere(view)
+    assert_same(view.result, copied)
+    assert selection == str(view.selection)
+    monkeypatch.chdir(tmp_path)
+    given = iw.show_tokens(["a", " b"], [[0.5, -1.0], [0.0, 2.0]], rows=["one", "two"])
+    copied, _ = run_elsewhere(given, save=True)
+    assert_same(given.result, copied)
+
+
+def test_a_copy_without_a_kernel_has_its_code(model: Any) -> None:
+    for view in (iw.attention(model, "cat dog"), iw.surprisal(model, "cat dog")):
+        assert view.traits_to_embed("compact")["payload"]["code"] == view.code()
 
 
 def test_what_cannot_be_written_out_is_named(model: Any) -> None:
@@ -105,7 +160,7 @@ def test_what_cannot_be_written_out_is_named(model: Any) -> None:
     assert "# direction is yours: Tensor of shape [64]" in view.code()
 
 
-def test_a_batch_of_ids_and_an_adapters_strength_are_copied(tmp_path: Path) -> None:
+def test_a_batch_of_ids_and_an_adapters_strength_are_copied(run_elsewhere: Run) -> None:
     model = iw.load("lilliput", adapter="pirate")
     board = iw.Board(model)
     view = board.attention(heads=range(2))
@@ -113,7 +168,7 @@ def test_a_batch_of_ids_and_an_adapters_strength_are_copied(tmp_path: Path) -> N
         board.run([[1, 5, 6], [1, 7, 8, 9]])
     view.group.selection.prompt = 1
     assert "with iw.adapter(model, scale=0.25):" in view.code()
-    copied, _ = run_elsewhere(view, tmp_path)
+    copied, _ = run_elsewhere(view)
     assert_same(view.result, copied)
 
 
@@ -125,13 +180,15 @@ def test_a_model_of_the_users_own_is_named(model: Any) -> None:
     assert "board.run([1, 2, 3])" in view.code()
 
 
-def test_given_numbers_are_kept_in_a_file(tmp_path: Path, monkeypatch: Any) -> None:
+def test_given_numbers_are_kept_in_a_file(
+    tmp_path: Path, monkeypatch: Any, run_elsewhere: Run
+) -> None:
     weights = np.tril(np.ones((1, 2, 3, 3))) / np.arange(1, 4)[:, None]
     view = iw.show(AttentionPattern.of_arrays(["a", "b", "c"], weights))
     monkeypatch.chdir(tmp_path)
     assert 'view.save("attention-' in view.code()
     assert list(tmp_path.iterdir()) == []
-    copied, _ = run_elsewhere(view, tmp_path, save=True)
+    copied, _ = run_elsewhere(view, save=True)
     assert_same(view.result, copied)
 
 

@@ -126,6 +126,28 @@ def test_generation_shows_positions_as_they_come(
     assert view.status["kind"] == "live"
 
 
+def test_a_sampled_generation_says_its_seed(board: Any) -> None:
+    view = board.attention()
+    torch.manual_seed(7)
+    with board.generate("the cat", max_new_tokens=2, do_sample=True) as tracer:
+        tracer.result.save()
+    assert "sampled, torch seed 7" in view.payload["stamp"]["full"]
+    board.run("the cat")
+    assert "seed" not in view.payload["stamp"]["full"]
+
+
+def test_a_view_says_all_of_where_its_numbers_come_from(board: Any) -> None:
+    view = board.attention()
+    board.run("the cat")
+    board.ablate((0, 1))
+    run = board.run_number
+    assert view.payload["stamp"]["full"] == (
+        "model GPT2LMHeadModel · tokenizer TokenizersBackend · adapter none · "
+        "sites pattern, v · computed in float32 · kept as float16 · "
+        f"run {run} · intervened L0 H1 zero-ablated"
+    )
+
+
 @pytest.mark.parametrize("ran_before", [True, False])
 def test_an_interrupted_generation_leaves_the_last_good_run(
     board: Any, model: Any, monkeypatch: pytest.MonkeyPatch, ran_before: bool

@@ -27,6 +27,11 @@ class AttentionOnPage:
         expect(self.root).to_have_attribute("data-painted", "1")
         expect(self.map).to_have_attribute("data-head", NUMBER)
 
+    def wait_ready(self) -> None:
+        """Wait for the picture, and for what comes after it: keys, panel, arcs."""
+        self.wait_painted()
+        expect(self.root).to_have_attribute("data-tools", "1")
+
     def wait_status(self, kind: str) -> None:
         expect(self.root).to_have_attribute("data-status", kind)
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from browser.lab import Browser, Notebook, Server, running_browser, running_lab
+from browser.lab import Browser, Notebook, running_browser
+from browser.server import Server, running_lab
 
 # A journey leaves nothing behind in the kernel that the next one gets.
 SWEEP = """

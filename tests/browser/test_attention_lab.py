@@ -37,7 +37,7 @@ def drawn(notebook: Notebook, cell: int = 0) -> AttentionOnPage:
     """Run a cell that makes a view, and wait until it stands."""
     notebook.run(cell)
     view = AttentionOnPage(notebook.output(cell))
-    view.wait_painted()
+    view.wait_ready()
     return view
 
 
@@ -107,7 +107,7 @@ def test_an_edit_in_a_trace_updates_the_view_already_on_screen(open_notebook: Op
     view.wait_status("empty")
     expect(view.root).to_contain_text("No run yet")
     notebook.run(1)
-    view.wait_painted()
+    view.wait_ready()
     expect(view.root.locator(".iw-you")).to_be_visible()
     assert notebook.text(2) == "(1, 6, 64)"
     view.click_head(1, 2)
@@ -173,7 +173,7 @@ def test_after_an_error_in_a_trace_the_picture_stays_and_says_so(open_notebook: 
     notebook.run(0)
     view = AttentionOnPage(notebook.output(0))
     notebook.run(1)
-    view.wait_painted()
+    view.wait_ready()
     before = view.pixels()
     notebook.run(2, ends="error")
     expect(notebook.output(2)).to_contain_text("ValueError")
@@ -205,7 +205,7 @@ def test_a_timed_cell_traces_too(open_notebook: Open) -> None:
     notebook.run(0)
     notebook.run(1)
     view = AttentionOnPage(notebook.output(0))
-    view.wait_painted()
+    view.wait_ready()
     expect(notebook.output(1)).to_contain_text("Wall time")
     assert notebook.text(2) == "(1, 6, 64)"
 
@@ -217,7 +217,7 @@ def test_a_generation_adds_its_tokens_to_the_view(open_notebook: Open) -> None:
     notebook.run(0)
     notebook.run(1)
     view = AttentionOnPage(notebook.output(0))
-    view.wait_painted()
+    view.wait_ready()
     assert view.n_tokens == 6
     run = view.run
     notebook.run(2)
@@ -237,7 +237,7 @@ def test_an_interrupted_kernel_traces_again(open_notebook: Open) -> None:
     view = AttentionOnPage(notebook.output(0))
     for cell in (1, 2):
         started = notebook.start(cell)
-        view.wait_painted()
+        view.wait_ready()
         notebook.page.wait_for_timeout(500)
         notebook.interrupt()
         assert notebook.finish(started) == "error"
@@ -259,7 +259,7 @@ def test_after_a_restart_the_view_stays_and_says_that_nobody_answers(
     expect(view.root).to_contain_text(NO_ANSWER)
     notebook.run(0)
     expect(view.root).not_to_contain_text(NO_ANSWER)
-    view.wait_painted()
+    view.wait_ready()
     assert view.root.count() == 1
     view.click_head(1, 3)
     view.wait_head(1, 3)
@@ -325,7 +325,7 @@ def test_a_reloaded_page_finds_the_view_as_it_was(open_notebook: Open) -> None:
     view.settle()
     notebook.save()
     notebook.reopen()
-    view.wait_painted()
+    view.wait_ready()
     view.wait_head(1, 2)
     expect(view.table).to_be_visible()
     expect(view.static).to_be_hidden()
@@ -340,7 +340,7 @@ def test_two_views_of_a_board_show_the_same_trace(open_notebook: Open) -> None:
     notebook.run(2)
     views = [AttentionOnPage(notebook.output(cell)) for cell in (0, 1)]
     for view in views:
-        view.wait_painted()
+        view.wait_ready()
     assert views[0].pixels() == views[1].pixels()
 
 
@@ -351,7 +351,7 @@ def test_a_cell_run_many_times_leaves_nothing_behind(open_notebook: Open) -> Non
     before = notebook.text(1)
     for _ in range(20):
         notebook.run(0)
-    view.wait_painted()
+    view.wait_ready()
     assert notebook.text(1) == before
     assert notebook.page.locator("[data-iw]").count() == 1
     assert notebook.page.evaluate(COUNT_OUR_STYLES) == 1

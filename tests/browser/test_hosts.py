@@ -15,7 +15,8 @@ from playwright.sync_api import expect
 from browser import old_kernel
 from browser.attention_page import AttentionOnPage
 from browser.cells import arrays
-from browser.lab import Browser, Notebook, Server
+from browser.lab import Browser, Notebook
+from browser.server import Server
 from interpwidgets.results.attention import AttentionPattern
 from interpwidgets.show import show
 from interpwidgets.widgets.base import View

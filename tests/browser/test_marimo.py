@@ -15,7 +15,8 @@ import pytest
 from playwright.sync_api import expect
 
 from browser.attention_page import AttentionOnPage
-from browser.lab import START_SECONDS, Browser, end_group, free_port
+from browser.lab import Browser
+from browser.server import START_SECONDS, end_group, free_port
 
 pytestmark = pytest.mark.browser
 

@@ -16,7 +16,8 @@ from playwright.sync_api import expect
 
 from browser.attention_page import AttentionOnPage
 from browser.cells import arrays
-from browser.lab import Browser, Notebook, Server
+from browser.lab import Browser, Notebook
+from browser.server import Server
 from interpwidgets.export import export
 
 pytestmark = pytest.mark.browser

@@ -113,3 +113,24 @@ def write_notebook(tmp_path: Path) -> Callable[..., Path]:
 def result() -> AttentionPattern:
     weights = np.tril(np.random.default_rng(1).random((3, 4, len(HOSTILE), len(HOSTILE))))
     return AttentionPattern.of_arrays(HOSTILE, weights / weights.sum(-1, keepdims=True))
+
+
+LINKED_CELLS = [
+    SETUP.replace(repr(HOSTILE), repr(["a", " b", " c"])),
+    "first = show(result)\nfirst",
+    "second = show(result)\nsecond.link(first)\nsecond",
+    "import interpwidgets as iw\n"
+    "words = iw.show_tokens(tokens, [0.1, 0.2, 0.3])\nwords.link(first)\nwords",
+]
+
+
+@pytest.fixture(scope="module")
+def linked_notebook(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A notebook with three views that share a selection."""
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(source) for source in LINKED_CELLS]
+    )
+    nbclient.NotebookClient(notebook, kernel_name="python3").execute()
+    path = tmp_path_factory.mktemp("linked") / "linked.ipynb"
+    nbformat.write(notebook, path)
+    return path

@@ -62,6 +62,21 @@ def test_views_paint_and_answer_clicks(page: Page, exported: str) -> None:
     expect(views.last.locator("[data-head]")).to_have_attribute("data-head", "0.0")
 
 
+def test_views_of_one_board_stay_linked_without_a_kernel(
+    page: Page, linked_notebook: Path, tmp_path: Path
+) -> None:
+    page.goto(export(linked_notebook, tmp_path).path.as_uri())
+    first, second = page.locator('[data-iw="attention"][data-painted="1"]').all()
+    words = page.locator('[data-iw="tokens"]')
+    first.locator('[data-cell="1.2"]').click()
+    expect(second.locator("[data-head]").first).to_have_attribute("data-head", "1.2")
+    first.locator('[data-pos="2"]').first.click()
+    expect(words.locator('[data-pos="2"].iw-tx-chosen')).to_have_count(1)
+    words.locator('[data-pos="0"]').first.click()
+    expect(second.locator('[data-pos="0"].iw-query')).to_have_count(1)
+    expect(second.locator("[data-head]").first).to_have_attribute("data-head", "1.2")
+
+
 def test_the_static_copy_gives_way_to_the_live_view(page: Page, exported: str) -> None:
     page.goto(exported)
     expect(page.locator('[data-iw="attention"][data-painted="1"]')).to_have_count(2)

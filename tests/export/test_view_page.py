@@ -15,6 +15,7 @@ from interpwidgets.results.attention import AttentionPattern
 from interpwidgets.show import show
 from interpwidgets.widgets.attention import AttentionView
 from interpwidgets.widgets.base import View
+from interpwidgets.widgets.bundle import read_bundle
 
 
 @pytest.fixture
@@ -73,3 +74,12 @@ def test_hostile_tokens_make_no_element(view: View, elements: Any) -> None:
 
 def test_a_view_before_its_first_run_says_so() -> None:
     assert "No run yet" in AttentionView().to_html()
+
+
+def test_a_page_carries_every_part_of_its_views_code(view: View) -> None:
+    found = re.search(r'id="iw-page">(.*?)</script>', view.to_html(), re.DOTALL)
+    assert found
+    module = json.loads(found[1])["modules"]["attention"]
+    assert module["parts"] == {
+        name: read_bundle(f"attention.{name}.js") for name in ("picture", "tools")
+    }

@@ -129,7 +129,8 @@ def test_the_estimate_of_what_is_kept_is_what_is_kept() -> None:
     method = AttentionMethod()
     reader = MethodReader(model, [method])
     capture = forward(model, [PROMPT, "a dog"], reader)
-    kept = sum(v.nbytes for visits in capture.values.values() for v in visits)
+    patterns = [kept for (_, site, _), kept in capture.values.items() if site == "pattern"]
+    kept = sum(v.nbytes for visits in patterns for v in visits)
     assert kept == method.bytes_needed(reader.adapter, 2, 6)
 
 

@@ -132,6 +132,8 @@ def test_another_views_run_can_be_subtracted(model: Any, view: AttentionView) ->
         ResultError, match="takes an AttentionPattern or a view of one; got int"
     ):
         view.compare(3)
+    with pytest.raises(ResultError, match="the run on screen itself"):
+        view.compare(view)
     narrow = iw.attention(model, [1, 9], heads=[0])
     with pytest.raises(ResultError, match="`heads` differ"):
         view.compare(narrow)

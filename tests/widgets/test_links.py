@@ -159,6 +159,18 @@ def wire_parts(**parts: Any) -> dict[str, Any]:
     } | parts
 
 
+def test_a_click_on_the_tokens_of_a_run_that_has_gone_is_refused() -> None:
+    view = shown(result("a b a c"))
+    view.show((result("a x a c"),))
+    sent: list[Any] = []
+    view.send = lambda content, buffers=None: sent.append(content)  # type: ignore[method-assign]
+    click(view, tokens=[1], text=["b"])
+    assert "position 1 is no longer 'b'" in sent[0]["error"]["message"]
+    assert view.selection == Selection()
+    click(view, tokens=[1], text=["x"])
+    assert view.selection.tokens == (1,)
+
+
 def test_a_changed_tokenization_is_noticed_and_shown() -> None:
     view = shown(result("a b a c"))
     view.selection = Selection(heads=[(1, 1)], tokens=[1, 3])

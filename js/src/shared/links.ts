@@ -62,6 +62,7 @@ export function join(id: string, member: Member) {
 
 export type LinkedTraits = {
 	view_id: string;
+	payload: unknown;
 	selection: Selection | null;
 	links?: Links | null;
 };
@@ -87,7 +88,7 @@ export function linkSelection<T extends LinkedTraits>(at: Mounted<T>, view: Link
 	const { model, life, rpc, onTrait } = at;
 	let revision = -1;
 	let kept: Selection | null = null;
-	let wanted: Picked;
+	let wanted: Picked & { text: string[] };
 	let shown: Picked; // what this view has of the group's selection
 	let whole: Echo;
 	let [edits, sent, answered] = [0, 0, 0];
@@ -111,11 +112,10 @@ export function linkSelection<T extends LinkedTraits>(at: Mounted<T>, view: Link
 		view.show({ ...shown, lost: all.pairs.filter((token) => !here(token)) });
 	}
 
-	const withTexts = (picked: Picked, lost: readonly LostToken[] = []): Echo => {
-		const own = view.texts();
-		const pairs = picked.tokens.map((position) => ({ position, text: own[position] ?? "" }));
-		return { ...picked, pairs: [...lost, ...pairs] };
-	};
+	const withPairs = (picked: Picked & { text: string[] }): Echo => ({
+		...picked,
+		pairs: picked.tokens.map((position, i) => ({ position, text: picked.text?.[i] as string })),
+	});
 
 	function take(selection: Selection | null): void {
 		if (!selection || selection.revision <= revision) return;
@@ -123,7 +123,8 @@ export function linkSelection<T extends LinkedTraits>(at: Mounted<T>, view: Link
 		if (link.busy()) return;
 		kept = null;
 		revision = selection.revision;
-		show(withTexts(selection, selection.lost));
+		const all = withPairs(selection);
+		show({ ...all, pairs: [...selection.lost, ...all.pairs] });
 	}
 
 	/** Views of no group are linked with themselves, where one is shown twice. */
@@ -163,14 +164,17 @@ export function linkSelection<T extends LinkedTraits>(at: Mounted<T>, view: Link
 	setLinks(model.get("links"));
 	take(model.get("selection"));
 	onTrait("selection", take);
+	onTrait("payload", () => show(whole)); // of another run, and maybe of other tokens
 	onTrait("links", setLinks);
 
 	return {
 		/** A change made in this view; of the parts that are not changed the group keeps all. */
 		edit({ heads, tokens, layer, feature, prompt }: Picked): void {
-			wanted = { heads, tokens, layer, feature, prompt };
+			const own = view.texts();
+			const text = tokens.map((position) => own[position] as string);
+			wanted = { heads, tokens, layer, feature, prompt, text };
 			member.open = ++edits - answered;
-			const next = withTexts(wanted);
+			const next = withPairs(wanted);
 			if (String(heads) === String(shown.heads)) next.heads = whole.heads;
 			if (String(tokens) === String(shown.tokens)) next.pairs = whole.pairs;
 			shown = wanted;

@@ -72,6 +72,7 @@ function attention(at: Mounted<Traits>): void {
 	if (saved) set({ ...saved, panelOpen: saved.panel_open, tableOpen: saved.table_open });
 	if (status) set({ status });
 	setPayload(model.get("payload"));
+	onTrait("payload", setPayload); // before the links, which look for the selected tokens in it
 	const links = linkSelection(at, {
 		texts: () => state.payload?.tokens.map(({ text }) => text) ?? [],
 		has: (head) => state.payload !== null && held(state.payload, head),
@@ -79,7 +80,6 @@ function attention(at: Mounted<Traits>): void {
 		links: (links) => set({ links }),
 		told: (offline) => set({ offline }),
 	});
-	onTrait("payload", setPayload);
 	onTrait("status", (status) => status && set({ status }));
 	hideStaticCopies(model.get("view_id") ?? "", life);
 	life.guard(draw)();

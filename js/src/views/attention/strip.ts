@@ -7,7 +7,7 @@ import { tokenNode } from "../../shared/tokens";
 import { type Acts, activeQuery, type Scene } from "./scene";
 import { NO_HOVER } from "./state";
 
-const SHADE_LEAST = 0.004;
+const SHADES = 32; // no more than an eye tells apart: of a long text few tokens then change
 const SCROLL_TOKENS = 300;
 
 export interface Chip {
@@ -79,9 +79,9 @@ function shade(chips: readonly Chip[], scene: Scene): void {
 		const hovered = i === state.hover[1] || (i === active && i !== query);
 		const marks = ["iw-chip", masked && "iw-masked", hovered && "iw-hovered"];
 		marks.push(i === query ? "iw-query" : state.tokens.includes(i) && "iw-picked");
-		const seen = !masked && Math.abs(number) >= SHADE_LEAST * ink.top;
-		const rgb = colour(ink.theme, number / ink.top);
-		const style = seen ? `background:${css(rgb)};color:${textOn(rgb)}` : "";
+		const share = masked ? 0 : Math.round((SHADES * number) / ink.top) / SHADES;
+		const rgb = colour(ink.theme, share);
+		const style = share ? `background:${css(rgb)};color:${textOn(rgb)}` : "";
 		update(chip, style, marks.filter(Boolean).join(" "));
 	}
 }

@@ -73,6 +73,7 @@ function tokens(at: Mounted<Traits>): void {
 	setKept(model.get("kept"));
 	setStatus(model.get("status"));
 	setPayload(model.get("payload"));
+	onTrait("payload", setPayload); // before the links, which look for the selected tokens in it
 	const links = linkSelection(at, {
 		texts: () => state.payload?.tokens.map(({ text }) => text) ?? [],
 		has: () => true,
@@ -80,7 +81,6 @@ function tokens(at: Mounted<Traits>): void {
 		links: (links) => dispatch({ type: "links", links }),
 		told: (offline) => dispatch({ type: "told", offline }),
 	});
-	onTrait("payload", setPayload);
 	onTrait("status", setStatus);
 	onTrait("kept", setKept);
 	hideStaticCopies(model.get("view_id") ?? "", life);

@@ -1,9 +1,8 @@
-import type { Links, TokensKept } from "../../contract.gen";
+import type { Links, TokensKept, TokensPayload } from "../../contract.gen";
 import { type Chrome, makeChrome, stampLine } from "../../shared/chrome";
 import { div, h, memo } from "../../shared/dom";
 import { plural } from "../../shared/format";
 import type { Life } from "../../shared/life";
-import { colour, css } from "../../shared/ramp";
 import type { Answer, Rpc } from "../../shared/rpc";
 import { currentTheme } from "../../shared/theme";
 import type { Rows } from "./rows";
@@ -80,7 +79,7 @@ export function makeView(base: Base, onMore: () => void) {
 		const scene = sceneOf(state);
 		const { payload, status, panelOpen, links, lost, offline } = state;
 		if (scene) {
-			onScale([scene.payload, scene.theme], () => ramp.replaceChildren(scaleOf(scene)));
+			onScale([scene.payload], () => ramp.replaceChildren(scaleOf(scene.payload)));
 			text.draw(scene);
 		}
 		const gone = lost.map(({ text, position }) => `‹${text.trim()}› at ${position}`).join(", ");
@@ -112,13 +111,10 @@ export function makeView(base: Base, onMore: () => void) {
 }
 
 /** The ramp with its ends; what has both signs has its zero in the middle. */
-function scaleOf({ payload, theme }: Scene): Node {
+function scaleOf(payload: TokensPayload): Node {
 	const [low, high] = payload.scale;
 	const both = payload.signed && low < 0;
-	const stops = (both ? [-6, -4, -2, 0, 2, 4, 6] : [0, 1, 2, 3, 4, 5, 6]).map((sixths) =>
-		css(colour(theme, sixths / 6)),
-	);
-	const bar = h("i", { class: "iw-ramp", style: `background:linear-gradient(90deg,${stops})` });
+	const bar = h("i", { class: both ? "iw-ramp iw-both" : "iw-ramp" });
 	const what = payload.unit || payload.title.toLowerCase();
 	return h(
 		"span",

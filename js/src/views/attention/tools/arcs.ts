@@ -1,4 +1,4 @@
-import { h, memo, s, set } from "../../../shared/dom";
+import { memo, s, set } from "../../../shared/dom";
 import { inCell } from "../../../shared/format";
 import { tokenText } from "../../../shared/tokens";
 import { activeQuery, type Scene } from "../scene";
@@ -12,19 +12,23 @@ const STEM = 6;
 const SCROLL_TOKENS = 300;
 const SCROLL_HEIGHT = 264;
 
+/** Where a token stands; measured once, reading it back costs a layout of every token. */
 interface Spot {
-	/** Middle of the upper edge; measured once, reading it back costs a layout of every token. */
+	/** Middle of the upper edge. */
 	x: number;
 	y: number;
-	/** The number under the token. */
-	value: HTMLElement;
+	bottom: number;
 }
 
-/** Arcs from one query to its keys, and their numbers. */
+/**
+ * Arcs from one query to its keys, and their numbers under the tokens. All in one drawing over the
+ * tokens: a number inside of a token would lay out a long text anew at every hover.
+ */
 export function makeArcs({ strip }: Core): (scene: Scene) => void {
-	const arcs = s("svg", { class: "iw-svg", "aria-hidden": "true" });
-	strip.node.prepend(arcs);
-	const onTokens = memo();
+	const arcs = s("g");
+	const numbers = s("g", { class: "iw-mid" });
+	const svg = s("svg", { class: "iw-svg", "aria-hidden": "true" }, arcs, numbers);
+	strip.node.prepend(svg);
 	const onWidth = memo();
 	const onQuery = memo();
 	const onRow = memo();
@@ -32,28 +36,20 @@ export function makeArcs({ strip }: Core): (scene: Scene) => void {
 	return (scene) => {
 		const { payload, width, query, state } = scene;
 		const wrapped = strip.node.classList.contains("iw-wrap");
-		onTokens([payload], () => {
-			spots = strip.chips().map(({ node }) => {
-				const value = h("small");
-				node.append(value);
-				return { x: 0, y: 0, value };
-			});
-		});
 		onWidth([payload, width, wrapped], () => {
-			for (const [i, { node }] of strip.chips().entries()) {
-				const spot = spots[i];
-				if (spot) spot.x = node.offsetLeft + node.offsetWidth / 2;
-				if (spot) spot.y = node.offsetTop - 3;
-			}
-			set(arcs, { width: strip.line.clientWidth, height: strip.node.scrollHeight });
+			spots = strip.chips().map(({ node }) => ({
+				...{ x: node.offsetLeft + node.offsetWidth / 2, y: node.offsetTop - 3 },
+				bottom: node.offsetTop + node.offsetHeight,
+			}));
+			set(svg, { width: strip.line.clientWidth, height: strip.node.scrollHeight });
 		});
 		onQuery([payload, query], () => {
 			const spot = spots[query]; // scrollIntoView would scroll the page as well
 			if (spot && payload.tokens.length > SCROLL_TOKENS)
 				strip.node.scrollTop = spot.y - SCROLL_HEIGHT / 2;
 		});
-		onRow([payload, scene.view, scene.ink, width, wrapped, query, String(state.hover)], () => {
-			printValues(spots, scene, wrapped);
+		onRow([payload, scene.view, scene.ink, spots, query, String(state.hover)], () => {
+			numbers.replaceChildren(...drawNumbers(spots, scene, wrapped));
 			arcs.replaceChildren(...drawArcs(spots, scene, wrapped));
 			const token = payload.tokens[query];
 			const name = `query ${query} of ${payload.tokens.length} is selected`;
@@ -62,16 +58,21 @@ export function makeArcs({ strip }: Core): (scene: Scene) => void {
 	};
 }
 
-function printValues(spots: readonly Spot[], scene: Scene, wrapped: boolean): void {
+function drawNumbers(spots: readonly Spot[], scene: Scene, wrapped: boolean): Node[] {
 	const active = activeQuery(scene);
 	const row = rowFor(scene, active);
 	const print = wrapped ? inCell : (value: number) => shown(scene, value); // little room in lines
-	for (const [i, { value }] of spots.entries()) {
+	const least = Math.max(PRINT_LEAST * scene.ink.top, wrapped ? 0.005 : 0);
+	const nodes: Node[] = [];
+	for (const [i, { x, bottom }] of spots.entries()) {
 		const number = scene.causal && i > active ? 0 : (row[i] ?? 0);
-		const loud = Math.abs(number) >= Math.max(PRINT_LEAST * scene.ink.top, wrapped ? 0.005 : 0);
-		const text = loud ? print(number) : i === scene.query && !wrapped ? "query" : "";
-		if (value.textContent !== text) value.textContent = text;
+		const own = i === scene.query;
+		const text = Math.abs(number) >= least ? print(number) : own && !wrapped ? "query" : "";
+		if (!text) continue;
+		const place = { x: Math.max(13, Math.min(x, scene.width - 20)), y: bottom + 13 };
+		nodes.push(s("text", { ...place, "data-of": i, class: own ? "iw-you-text" : null }, text));
 	}
+	return nodes;
 }
 
 function drawArcs(spots: readonly Spot[], scene: Scene, wrapped: boolean): Node[] {

@@ -12,13 +12,14 @@ const CLIP_CELL = 8;
 const MINUS_LEAST = 0.08;
 
 /** What stands on the map's cells: numbers of the selected row, signs, clipped corners; its ticks. */
-export function makeCells({ map }: Core): (drawn: Drawn) => void {
+export function makeCells({ map, life }: Core): (drawn: Drawn) => void {
 	const marks = s("g", { class: "iw-cells" });
 	const numbers = s("g", { class: "iw-num" });
 	const node = s("svg", { class: "iw-svg", "aria-hidden": "true" }, marks, numbers);
 	map.canvas.after(node);
 	const ticks = h("div", { class: "iw-labels", "aria-hidden": "true" });
 	map.box.append(ticks);
+	const onView = memo();
 	const onCells = memo();
 	const onNumbers = memo();
 	return (drawn) => {
@@ -27,7 +28,12 @@ export function makeCells({ map }: Core): (drawn: Drawn) => void {
 		const exact = view?.pooled === 1 && !coming;
 		set(map.canvas, {
 			"data-head": head?.join(".") ?? null,
-			"data-sum": exact ? sumOf(view.matrix).toFixed(3) : null,
+		});
+		onView([view, exact], () => {
+			set(map.canvas, { "data-sum": null });
+			if (!exact) return;
+			// after the picture: of two million numbers it takes longer than to draw them
+			life.after(0, () => set(map.canvas, { "data-sum": sumOf(view.matrix).toFixed(3) }));
 		});
 		set(node, { width: layout.gutter + layout.side, height: layout.top + layout.side });
 		onCells([view, ink, layout, causal], () => marks.replaceChildren(...markCells(drawn)));

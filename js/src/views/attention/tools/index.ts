@@ -4,6 +4,7 @@ import { drawStatus } from "../../../shared/status";
 import { spelled, tokenText } from "../../../shared/tokens";
 import { watchTheme } from "../../../shared/watch";
 import { headName, type Scene } from "../scene";
+import type { HeadId } from "../state";
 import type { Core, Tools } from "../view";
 import { makeAlignment } from "./alignment";
 import { makeArcs } from "./arcs";
@@ -45,6 +46,9 @@ export default function makeTools(core: Core): Tools {
 	const drawPanel = makePanel(core, () => scene);
 	if (root.closest("[data-iw-key]")) acts.set({ offline: true }); // a page without a kernel
 	listen(core);
+	root.dataset.tools = "1";
+	// JupyterLab would take it as "all cells up to here".
+	life.on(root, "mousedown", (event) => event.shiftKey && event.preventDefault());
 	watchTheme(root, life, core.redraw);
 	life.on(root, "click", ({ target }) => {
 		const one = target instanceof Element && target.closest<HTMLElement>("[data-act]");
@@ -65,11 +69,13 @@ export default function makeTools(core: Core): Tools {
 			keep(now);
 			fetch(now);
 		},
-		top: (now, ids) =>
-			topOf(
-				now,
-				ids.flatMap((id) => heads.full(id) ?? []),
-			),
+		top: (now, ids) => {
+			// A thumbnail counts only where there will be nothing better.
+			const thumb = (id: HeadId) =>
+				now.fetch.get(String(id))?.phase === "absent" ? heads.thumb(id) : null;
+			const views = ids.flatMap((id) => heads.full(id) ?? thumb(id) ?? []);
+			return topOf(now, views);
+		},
 		sorted: sortedBy,
 		head: (head, event) => acts.set(withHead(state(), head, howOf(event) !== "one")),
 		token: (position, event) => acts.set(withToken(state(), position, howOf(event))),

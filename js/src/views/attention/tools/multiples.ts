@@ -1,6 +1,7 @@
 import { div, h, memo, s, set } from "../../../shared/dom";
 import { onCanvas, paint, pixelRatio, pool } from "../../../shared/pixels";
 import { rowOf } from "../../../shared/tensor";
+import type { HeadView } from "../heads";
 import { headName, type Scene } from "../scene";
 import { type HeadId, NO_HOVER } from "../state";
 import type { Core } from "../view";
@@ -64,8 +65,7 @@ export function makeMultiples({ multiples, life, acts, heads }: Core): (scene: S
 				});
 			}
 		});
-		for (const [i, one] of all.entries())
-			readOut(one, scene, side, views[i]?.matrix ?? null, views[i]?.pooled === 1);
+		for (const [i, one] of all.entries()) readOut(one, scene, side, views[i] ?? null);
 	};
 }
 
@@ -82,8 +82,7 @@ function readOut(
 	{ value, marks }: Multiple,
 	scene: Scene,
 	side: number,
-	matrix: Parameters<typeof rowOf>[0] | null,
-	exact: boolean,
+	view: HeadView | null,
 ): void {
 	const [query, key] = scene.state.hover;
 	const unit = side / scene.payload.tokens.length;
@@ -98,6 +97,7 @@ function readOut(
 	if (query !== null && key !== null)
 		frames.push(frame("iw-hov", key * unit, row * unit, Math.max(3, unit)));
 	marks.replaceChildren(...frames);
-	const number = matrix && exact && key !== null ? rowOf(matrix, row)[key] : undefined;
-	value.textContent = number === undefined ? "" : shown(scene, number, 3);
+	const number = view?.pooled === 1 && key !== null ? rowOf(view.matrix, row)[key] : undefined;
+	value.textContent =
+		number === undefined ? "" : shown(scene, number, view?.precision === "float16" ? 3 : 2);
 }

@@ -1,39 +1,22 @@
-import { div, h, isDisabled, set, word } from "../../../shared/dom";
+import { choice, row, tick } from "../../../shared/controls";
+import { h, isDisabled, set, word } from "../../../shared/dom";
 import type { Life } from "../../../shared/life";
-import { loadPart } from "../../../shared/parts";
+import { pictureFiles } from "../../../shared/take";
 import { headName, type Scene } from "../scene";
 import type { State } from "../state";
 import type { Core } from "../view";
-import { choice, tick } from "./controls";
 import { reset } from "./selecting";
 import { asTsv } from "./table";
 
 /** The ⋯ panel: what is drawn, how, what is done to the model, what is taken away. */
 export function makePanel(core: Core, scene: () => Scene | null): (scene: Scene) => void {
-	const rows = [numbersRow(core), pictureRow(core), modelRow(core), takeRow(core, scene)];
+	const doing = [numbersRow(core), pictureRow(core), modelRow(core), takeRow(core, scene)];
+	const rows = [...doing, fromRow()];
 	core.chrome.panel.replaceChildren(...rows.map(({ node }) => node));
 	return (now) => {
 		for (const { draw } of rows) draw(now);
 	};
 }
-
-export type Format = "svg" | "png";
-
-/** Makes the figure a file, as wide as a column, a page or a slide. */
-export type Picture = (core: Core, format: Format, width: string) => Promise<Blob>;
-
-const WIDTHS = ["85 mm", "174 mm", "1600 px"].map((name) => ({ name, title: name }));
-
-function download(blob: Blob, format: Format): void {
-	const link = document.createElement("a");
-	link.href = URL.createObjectURL(blob);
-	link.download = `attention.${format}`;
-	link.click();
-	setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-}
-
-const row = (name: string, ...parts: (Node | null)[]) =>
-	div("row", h("span", { class: "iw-dim" }, name), div("controls", ...parts));
 
 /** What a `display` request says: all of what is shown. */
 export function displayed({ payload }: State, change: object) {
@@ -156,27 +139,19 @@ function takeRow(core: Core, scene: () => Scene | null) {
 		void toClipboard(code, life, typeof text === "string" ? text : null, "needs Run");
 	});
 	life.on(back, "click", () => acts.set(reset(state())));
-	let width = "174 mm";
-	const widths = choice(life, "width", (name) => {
-		width = name;
-		widths.show(WIDTHS, width);
-	});
-	widths.show(WIDTHS, width);
-	const save = (format: Format) => {
-		const one = word(format.toUpperCase());
-		life.on(one, "click", async () => {
-			try {
-				const picture = await loadPart<Picture>("picture", core);
-				download(await picture(core, format, width), format);
-			} catch (error) {
-				one.title = `not made: ${error instanceof Error ? error.message : "its code did not come"}`;
-				one.textContent = `${format.toUpperCase()} failed`;
-			}
-		});
-		return one;
-	};
-	const files = [save("svg"), save("png"), widths.node];
+	const files = pictureFiles(core);
 	return { node: row("take away", copy, code, ...files, back), draw() {} };
+}
+
+/** All of where the numbers come from; the stamp has the most of it. */
+function fromRow() {
+	const text = h("span", { class: "iw-dim iw-from" });
+	return {
+		node: row("from", text),
+		draw({ payload }: Scene) {
+			text.textContent = payload.stamp.full ?? "";
+		},
+	};
 }
 
 /** Copies a text, and says on the word that was clicked how it went. */

@@ -1,11 +1,11 @@
 import type { ScoredHeads } from "../../../contract.gen";
+import { choice, tick } from "../../../shared/controls";
 import { h, memo, s, word } from "../../../shared/dom";
 import { weight } from "../../../shared/format";
 import { headName, type Scene } from "../scene";
 import type { HeadId, State } from "../state";
 import type { Sorted } from "../thumbs";
 import type { Core } from "../view";
-import { choice, tick } from "./controls";
 import { sortedLayout } from "./layout";
 import { roundUp } from "./ramp";
 import { scoreIn, scoreOf, scoresOf } from "./words";
@@ -31,6 +31,8 @@ export function sortedBy(state: State, width: number): Sorted | null {
 export function makeScores({ thumbs, life, acts, state }: Core): (scene: Scene) => void {
 	const onChoice = memo();
 	const onDots = memo();
+	const onWidth = memo();
+	let width = 0;
 	let wide = false;
 	const sort = tick(life, "sort", () => acts.set({ sorted: !state().sorted }));
 	const more = word("more", { class: "iw-t iw-act" });
@@ -59,8 +61,10 @@ export function makeScores({ thumbs, life, acts, state }: Core): (scene: Scene) 
 			more.hidden = rest.length === 0;
 			sort.show(scene.state.sorted ?? false);
 		});
-		onDots([score, scene.head, scene.state.heads, scene.width], () => {
-			const width = Math.min(thumbs.grid.offsetWidth || 400, scene.width);
+		onWidth([thumbs.cells(), scene.width], () => {
+			width = Math.min(thumbs.grid.offsetWidth || 400, scene.width);
+		});
+		onDots([score, scene.head, scene.state.heads, width], () => {
 			thumbs.below.replaceChildren(...(score ? [dots(scene, score, width)] : []));
 		});
 	};
@@ -97,7 +101,7 @@ function dots(scene: Scene, score: ScoredHeads, width: number): SVGElement {
 			s(
 				"text",
 				{ x: x(i * step), y: AXIS + 14, class: "iw-mid" },
-				weight(i * step, step < 0.1 ? 2 : 1).replace(/\.0$/, ""),
+				i ? weight(i * step, step < 0.01 ? 3 : step < 0.1 ? 2 : 1).replace(/\.0$/, "") : "0",
 			),
 		);
 	const title = `score of each head: ${score.title}`;

@@ -30,6 +30,9 @@ export default function makeTools(core: Core): Tools {
 	let scene: Scene | null = null;
 	const drawPanel = makePanel(core, () => scene);
 	listenKeys(core);
+	root.dataset.tools = "1";
+	// JupyterLab would take it as "all cells up to here".
+	life.on(root, "mousedown", (event) => event.shiftKey && event.preventDefault());
 	watchTheme(root, life, redraw);
 	life.on(root, "click", ({ target }) => {
 		const one = target instanceof Element && target.closest<HTMLElement>("[data-act]");

@@ -1,5 +1,7 @@
 import { toClipboard } from "../../../shared/clipboard";
-import { set, word } from "../../../shared/dom";
+import { row } from "../../../shared/controls";
+import { h, set, word } from "../../../shared/dom";
+import { pictureFiles } from "../../../shared/take";
 import type { Scene } from "../scene";
 import type { State } from "../state";
 import type { Core } from "../view";
@@ -10,9 +12,14 @@ export function makePanel(core: Core, scene: () => Scene | null): (state: State)
 	const { chrome, life, dispatch, ask, setLinks, state } = core;
 	const table = word("table", { title: "the row as a table (T)" });
 	const copy = word("copy values");
-	const code = word("copy code", { title: "the Python that makes this view" });
+	const code = word("copy as code", { title: "the Python that makes this view" });
 	const link = word("linked", { title: "share the selection with the other views" });
-	chrome.panel.replaceChildren(table, copy, code, link);
+	const from = h("span", { class: "iw-dim iw-from" });
+	chrome.panel.replaceChildren(
+		row("view", table, link),
+		row("take away", copy, code, ...pictureFiles(core)),
+		row("from", from),
+	);
 	let home = "";
 	life.on(table, "click", () => dispatch({ type: "toggle", what: "tableOpen" }));
 	life.on(copy, "click", () => {
@@ -21,14 +28,16 @@ export function makePanel(core: Core, scene: () => Scene | null): (state: State)
 	});
 	life.on(code, "click", async () => {
 		const answer = await ask("code");
-		await toClipboard(code, life, answer.ok ? String(answer.body.code) : null);
+		const text = answer.ok ? String(answer.body.code) : state().payload?.code;
+		await toClipboard(code, life, text ?? null);
 	});
 	life.on(link, "click", async () => {
 		const linked = state().links.group === "";
 		const answer = await ask("link", { linked });
 		if (!answer.ok && home) setLinks({ group: linked ? home : "", warning: "" });
 	});
-	return ({ links, tableOpen }) => {
+	return ({ links, tableOpen, payload }) => {
+		from.textContent = payload?.stamp.full ?? "";
 		home = links.group || home;
 		set(link, { "aria-pressed": String(links.group !== ""), hidden: !home });
 		set(table, { "aria-pressed": String(tableOpen) });

@@ -1,6 +1,6 @@
-import { h, isDisabled, set, word } from "../../../shared/dom";
-import { arrow, taken } from "../../../shared/keys";
-import type { Life } from "../../../shared/life";
+import { div, h, isDisabled, set, word } from "./dom";
+import { arrow, taken } from "./keys";
+import type { Life } from "./life";
 
 export interface Named {
 	name: string;
@@ -8,6 +8,10 @@ export interface Named {
 	/** Why it cannot be chosen; "run": one more run is needed. */
 	why?: string;
 }
+
+/** A line of the ⋯ panel. */
+export const row = (name: string, ...parts: (Node | null)[]): HTMLElement =>
+	div("row", h("span", { class: "iw-dim" }, name), div("controls", ...parts));
 
 /** On or off: a box and a word. */
 export function tick(life: Life, text: string, toggle: () => void) {
