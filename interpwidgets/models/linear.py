@@ -81,11 +81,13 @@ def matrix_of(module: nn.Module, model: Model, d_in: int) -> Float[torch.Tensor,
     Raises:
         ModelError: It is not linear, or takes another width.
     """
-    if type(module) in (nn.Linear, Conv1D, nn.Embedding) and not module.weight.is_meta:
-        weight = module.weight.detach()
-        weight = weight.T if type(module) is nn.Linear else weight
-    else:
+    weight = getattr(module, "weight", None)
+    plain = type(module) in (nn.Linear, Conv1D) and isinstance(weight, torch.Tensor)
+    if weight is None or not plain or weight.is_meta:
         weight = _asked(module, model, d_in)
+    else:
+        weight = weight.detach()
+        weight = weight.T if type(module) is nn.Linear else weight
     if weight.shape[0] != d_in:
         raise ModelError(
             f"{type(module).__name__} takes vectors of {weight.shape[0]}, not of {d_in}: "

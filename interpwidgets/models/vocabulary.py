@@ -95,7 +95,7 @@ def token_id_of(token: Any, model: Model) -> int:
         ModelError: As of ``check_words``.
     """
     d_vocab = check_words(model)
-    if isinstance(token, numbers.Integral) and not isinstance(token, bool):
+    if isinstance(token, numbers.Integral):
         if not 0 <= int(token) < d_vocab:
             raise PromptError(f"token id {token} is outside the vocabulary, 0-{d_vocab - 1}.")
         return int(token)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import nn
 
 from interpwidgets.errors import ModelError
 from interpwidgets.models.adapter import Model, adapter_of, module_of
@@ -54,8 +53,8 @@ def vocabulary_weights(model: Model, *, fold_norm: bool = True) -> VocabularyWei
     for site in ("ln_final", "logits"):
         adapter.place(site)  # refuses what the architecture lacks
     d_model = adapter.d_model
-    module = cast(nn.Module, module_of(model).get_input_embeddings())
-    weight = cast(torch.Tensor, module.weight)
+    root: Any = module_of(model)
+    weight: torch.Tensor = root.get_input_embeddings().weight
     if weight.is_meta or weight.shape[1] != d_model:
         raise ModelError(
             f"tokens are embedded in {weight.shape[1]} numbers on {weight.device}; circuits "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float
@@ -19,8 +19,6 @@ from interpwidgets.results.tokens import Tokens
 if TYPE_CHECKING:
     import pandas as pd
 
-By = Literal["component", "head", "neuron", "source"]
-
 #: The breakdowns and what one bar of each is.
 BREAKDOWNS: dict[str, str] = {
     "component": "embeddings, each attention and each MLP, the final bias",
@@ -31,6 +29,13 @@ BREAKDOWNS: dict[str, str] = {
 
 #: What the numbers are of.
 MEASURES = ("logit", "logit difference", "direction")
+
+_AXES: dict[str, tuple[str, ...]] = {
+    "component": (),
+    "head": ("layer", "head"),
+    "neuron": ("layer", "neuron"),
+    "source": ("layer", "head", "key_pos"),
+}
 
 _SHOWN = 5
 
@@ -130,7 +135,7 @@ class DirectLogitAttribution(Result):
         """Which of ``BREAKDOWNS`` are held."""
         return tuple(by for by in BREAKDOWNS if getattr(self, by) is not None)
 
-    def of(self, by: By) -> Float[np.ndarray, "*axes"]:
+    def of(self, by: str) -> Float[np.ndarray, "*axes"]:
         """Return the mean over prompts of a breakdown, without the prompt axis.
 
         Args:
@@ -143,7 +148,7 @@ class DirectLogitAttribution(Result):
         means: np.ndarray = mean_of(self.values(by))
         return means
 
-    def interval(self, by: By) -> tuple[Any, Any]:
+    def interval(self, by: str) -> tuple[Any, Any]:
         """Return low and high ends of 95 % intervals of ``of``, by bootstrap over prompts.
 
         NaN with one prompt.
@@ -155,7 +160,7 @@ class DirectLogitAttribution(Result):
         ends = bootstrap_interval(values.reshape(self.n, -1)).reshape(2, *values.shape[1:])
         return ends[0], ends[1]
 
-    def chance_level(self, by: By) -> Float[np.ndarray, "*axes"]:
+    def chance_level(self, by: str) -> Float[np.ndarray, "*axes"]:
         """Return the control of ``of``: ± this holds 95 % of what chance would give.
 
         Chance is a direction of the target's length, drawn anew for each prompt. NaN for
@@ -172,7 +177,7 @@ class DirectLogitAttribution(Result):
         found: np.ndarray = _NORMAL_95 * total / self.n
         return found
 
-    def values(self, by: By) -> Float[np.ndarray, prompt * axes]:
+    def values(self, by: str) -> Float[np.ndarray, prompt * axes]:
         """Return the numbers of a breakdown on each prompt.
 
         Args:
@@ -242,7 +247,7 @@ class DirectLogitAttribution(Result):
 
     # -------------------------------------------------------------------------- tables
 
-    def names(self, by: By) -> list[str]:
+    def names(self, by: str) -> list[str]:
         """Return the name of each bar of a breakdown, the last axis fastest.
 
         Args:
@@ -253,7 +258,7 @@ class DirectLogitAttribution(Result):
         shape = self.values(by).shape[1:]
         return [self._name(by, at) for at in np.ndindex(*shape)]
 
-    def _name(self, by: By, at: tuple[int, ...]) -> str:
+    def _name(self, by: str, at: tuple[int, ...]) -> str:
         if by == "neuron":
             return f"L{at[0]} N{at[1]}"
         if by == "head":
@@ -262,7 +267,7 @@ class DirectLogitAttribution(Result):
         text = f" {self.tokens[0].text[at[2]]!r}" if same else ""
         return f"{head_name(at[0], at[1])} ← {at[2]}{text}"
 
-    def to_frame(self, by: By = "component") -> pd.DataFrame:
+    def to_frame(self, by: str = "component") -> pd.DataFrame:
         """Return one row per bar of a breakdown.
 
         Columns: name, layer, head, neuron, key_pos (those that it has), value (the mean
@@ -275,9 +280,7 @@ class DirectLogitAttribution(Result):
         import pandas as pd
 
         value, (low, high) = self.of(by), self.interval(by)
-        axes = {"head": ("layer", "head"), "neuron": ("layer", "neuron")}
-        axes |= {"source": ("layer", "head", "key_pos"), "component": ()}
-        places = dict(zip(axes[by], np.indices(value.shape), strict=False))
+        places = dict(zip(_AXES[by], np.indices(value.shape), strict=False))
         frame = pd.DataFrame(
             {
                 "name": self.names(by),
@@ -297,7 +300,7 @@ class DirectLogitAttribution(Result):
             drop=True
         )
 
-    def best(self, by: By = "component", n: int = 10) -> pd.DataFrame:
+    def best(self, by: str = "component", n: int = 10) -> pd.DataFrame:
         """Return the bars of the largest size, whatever their sign.
 
         Args:
@@ -326,7 +329,7 @@ class DirectLogitAttribution(Result):
         for by in self.breakdowns:
             if by == "source" and len({len(tokens) for tokens in self.tokens}) > 1:
                 continue
-            best = self.best(by, _SHOWN)  # type: ignore[arg-type]
+            best = self.best(by, _SHOWN)
             pairs = zip(best["name"], best["value"], strict=True)
             said = ", ".join(f"{name} {signed_text(value)}" for name, value in pairs)
             lines.append(f"  {by:<10} {said}")
@@ -334,7 +337,7 @@ class DirectLogitAttribution(Result):
         lines.append(f"  remainder  at most {worst:.1e}")
         return "\n".join(lines)
 
-    def figure(self, by: By = "component", **which: Any) -> Any:
+    def figure(self, by: str = "component", **which: Any) -> Any:
         """Return a plotly figure of a breakdown: bars, or heads as a grid.
 
         Args:

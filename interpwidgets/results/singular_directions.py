@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -106,9 +107,10 @@ class SingularDirections(Result):
 
     def __repr__(self) -> str:
         lines = [f"SingularDirections of {self.summary()}"]
-        for row in self.to_frame().head(_SHOWN).itertuples(index=False):
-            words = ", ".join(map(repr, row.write[:_WORDS]))
-            lines.append(f"  {row.singular:.2f} ({row.share:.0%})  {words}")
+        rows = zip(self.singular, self.share, self.write, strict=True)
+        for singular, share, write in itertools.islice(rows, _SHOWN):
+            words = ", ".join(map(repr, write[:_WORDS]))
+            lines.append(f"  {singular:.2f} ({share:.0%})  {words}")
         low, high = self.random_interval
         lines.append(f"  largest logit of random directions {low:.2f}–{high:.2f}")
         return "\n".join(lines)

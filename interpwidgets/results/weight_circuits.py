@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -15,8 +15,6 @@ from interpwidgets.results.renderings import rendering
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Composition = Literal["q", "k", "v"]
 
 #: How an earlier head may feed a later one.
 COMPOSITIONS: dict[str, str] = {
@@ -90,7 +88,7 @@ class WeightCircuits(Result):
         """Σ λ / Σ |λ| of each head: 1 raises what it attends to, −1 lowers it."""
         return copying_scores(self.eigenvalues)
 
-    def of(self, kind: Composition) -> Float[np.ndarray, "layer head to_layer to_head"]:
+    def of(self, kind: str) -> Float[np.ndarray, "layer head to_layer to_head"]:
         """Return the composition scores of one kind.
 
         Args:
@@ -145,7 +143,7 @@ class WeightCircuits(Result):
             }
         )
 
-    def pairs(self, kind: Composition | None = None, n: int | None = None) -> pd.DataFrame:
+    def pairs(self, kind: str | None = None, n: int | None = None) -> pd.DataFrame:
         """Return the pairs of heads, the strongest composition first.
 
         Columns: kind, name, layer, head, to_layer, to_head, score, ratio (to the mean of
@@ -158,7 +156,7 @@ class WeightCircuits(Result):
         import pandas as pd
 
         kinds = list(COMPOSITIONS) if kind is None else [kind]
-        scores = np.stack([self.of(one) for one in kinds])  # type: ignore[arg-type]
+        scores = np.stack([self.of(one) for one in kinds])
         at = np.argwhere(self._ordered()[None] & np.isfinite(scores))
         values = scores[tuple(at.T)]
         order = np.argsort(-values, kind="stable")[:n]
@@ -200,7 +198,7 @@ class WeightCircuits(Result):
         )
         lines = [f"WeightCircuits of {self.summary()}", f"  copying  {copying}"]
         for kind in COMPOSITIONS:
-            best = self.pairs(kind, _SHOWN)  # type: ignore[arg-type]
+            best = self.pairs(kind, _SHOWN)
             said = [f"{r.name} {r.score:.3f}" for r in best.itertuples(index=False)]
             lines.append(f"  {kind.upper()}        {', '.join(said) or 'one layer'}")
         low, high = self.baseline_interval

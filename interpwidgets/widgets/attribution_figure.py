@@ -21,7 +21,7 @@ _ROW_PX, _LEAST_PX, _MOST_TEXT = 22, 240, 16
 
 
 def attribution_figure(
-    result: DirectLogitAttribution, by: Any = "component", *, width: Width = "page"
+    result: DirectLogitAttribution, by: str = "component", *, width: Width = "page"
 ) -> go.Figure:
     """Return a breakdown as bars with their intervals; heads as a grid of layers × heads.
 
@@ -38,7 +38,7 @@ def attribution_figure(
     return _bars(result, by, WIDTHS[width])
 
 
-def _bars(result: DirectLogitAttribution, by: Any, width: int) -> go.Figure:
+def _bars(result: DirectLogitAttribution, by: str, width: int) -> go.Figure:
     import plotly.graph_objects as go
 
     frame = listed(result, by)

@@ -45,7 +45,7 @@ def attribution_html(result: DirectLogitAttribution) -> str:
     )
 
 
-def drawable(result: DirectLogitAttribution) -> list[Any]:
+def drawable(result: DirectLogitAttribution) -> list[str]:
     """Return the breakdowns that have a mean over the prompts.
 
     Args:
@@ -55,7 +55,7 @@ def drawable(result: DirectLogitAttribution) -> list[Any]:
     return [by for by in result.breakdowns if by != "source" or alike]
 
 
-def listed(result: DirectLogitAttribution, by: Any) -> Any:
+def listed(result: DirectLogitAttribution, by: str) -> Any:
     """Return the rows of a breakdown that are drawn: components in order, else the largest.
 
     Args:
@@ -67,7 +67,7 @@ def listed(result: DirectLogitAttribution, by: Any) -> Any:
     return result.best(by, N_LISTED)
 
 
-def _table(result: DirectLogitAttribution, by: Any) -> str:
+def _table(result: DirectLogitAttribution, by: str) -> str:
     frame = listed(result, by)
     scale = scale_of(frame["value"])
     rows = "".join(_row(row, scale, n=result.n) for row in frame.to_dict("records"))

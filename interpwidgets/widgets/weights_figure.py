@@ -78,7 +78,7 @@ def _grid(result: WeightCircuits, what: str, width: int) -> go.Figure:
         stops, low, high = (*reversed(RAMP_BELOW[1:]), *RAMP), -1.0, 1.0
         title = "Copying score"
     else:
-        values = result.of(what).reshape(n_layers * n_heads, -1)  # type: ignore[arg-type]
+        values = result.of(what).reshape(n_layers * n_heads, -1)
         down, across, stops = names, names, RAMP
         # Random matrices are bare: what they reach is nothing to see.
         known = values[np.isfinite(values)]

@@ -83,7 +83,9 @@ def _copying_table(result: WeightCircuits) -> str:
             f"{result.top_5[at]:.0%}",
         ]
         name = head_name(result.layers[layer], head)
-        rows += _row(name, [_number(copying[at]), *numbers], [], shade=float(copying[at]))
+        rows += _row(
+            name, [_number(float(copying[at])), *numbers], [], shade=float(copying[at])
+        )
     n = copying.size
     which = f", {len(order)} of {n:,} heads" if len(order) < n else ""
     return _table(f"Copying{which}", ["score", "own rank", "first", "in first 5"], rows)

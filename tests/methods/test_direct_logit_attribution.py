@@ -191,7 +191,7 @@ def test_gemma_norms_behind_the_parts_are_held_too() -> None:
         behind = (1 + post.weight.double()) / rms(received, eps) * direction
         each = (given * (behind @ weight)).unflatten(0, (-1, d)).sum(-1)
         np.testing.assert_allclose(
-            found.values(by)[0, layer],  # type: ignore[arg-type]
+            found.values(by)[0, layer],
             each.detach().numpy(),
             atol=1e-5,
         )

@@ -71,7 +71,7 @@ def test_pairs_are_named_by_their_layers_and_come_by_strength() -> None:
     assert len(pairs) == 3 * 4
     assert pairs["score"].is_monotonic_decreasing
     with pytest.raises(ResultError, match="no composition 'ov'"):
-        result.of("ov")  # type: ignore[arg-type]
+        result.of("ov")
 
 
 def test_the_page_has_the_pairs_and_what_random_ones_reach() -> None:
@@ -119,7 +119,7 @@ def test_figures_have_the_numbers() -> None:
 def test_saved_ones_open_as_they_were(result: Any, tmp_path: Path) -> None:
     again = iw.load_result(result.save(tmp_path / "found"))
     assert repr(again) == repr(result)
-    assert again.fingerprint() == result.fingerprint()
+    assert again.fingerprint == result.fingerprint
     assert again.to_frame().equals(result.to_frame())
 
 
