@@ -27,11 +27,18 @@ if TYPE_CHECKING:
     from interpwidgets.methods.attribution_patching import (
         attribution_patching as attribution_patching,
     )
+    from interpwidgets.methods.direct_logit_attribution import (
+        direct_logit_attribution as direct_logit_attribution,
+    )
     from interpwidgets.methods.head_scores import head_scores as head_scores
     from interpwidgets.methods.logit_lens import logit_lens as logit_lens
     from interpwidgets.methods.references import references as references
+    from interpwidgets.methods.singular_directions import (
+        singular_directions as singular_directions,
+    )
     from interpwidgets.methods.token_values import attention_received as attention_received
     from interpwidgets.methods.tuned_lens import tuned_lens as tuned_lens
+    from interpwidgets.methods.weight_circuits import weight_circuits as weight_circuits
     from interpwidgets.models.adapting import adapter as adapter
     from interpwidgets.models.description import describe as describe
     from interpwidgets.models.loading import load as load
@@ -54,6 +61,7 @@ _WHERE = {
     "attention_received": "methods.token_values",
     "attribution_patching": "methods.attribution_patching",
     "describe": "models.description",
+    "direct_logit_attribution": "methods.direct_logit_attribution",
     "export": "export",
     "head_scores": "methods.head_scores",
     "load": "models.loading",
@@ -66,8 +74,10 @@ _WHERE = {
     "show": "show",
     "show_attention": "arrays.calls",
     "show_tokens": "arrays.calls",
+    "singular_directions": "methods.singular_directions",
     "surprisal": "board.calls",
     "tuned_lens": "methods.tuned_lens",
+    "weight_circuits": "methods.weight_circuits",
     "wrap": "models.loading",
 }
 
@@ -80,6 +90,8 @@ _DRAWN = (
     "load_result",
     "logit_lens",
     "patching_control",
+    *("attention_received", "direct_logit_attribution", "head_scores", "load_result"),
+    *("singular_directions", "weight_circuits"),
 )
 
 #: Rooms of the package that are public as they are.

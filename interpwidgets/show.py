@@ -12,15 +12,20 @@ from typing import Any, TypeVar
 from interpwidgets.errors import ResultError
 from interpwidgets.export.view import view_page
 from interpwidgets.results.attention import AttentionPattern
+from interpwidgets.results.attribution import DirectLogitAttribution
 from interpwidgets.results.base import Result
 from interpwidgets.results.head_scores import HeadScores
 from interpwidgets.results.lens import LogitLens
 from interpwidgets.results.patching import PatchingGrid
 from interpwidgets.results.renderings import add_rendering
+from interpwidgets.results.singular_directions import SingularDirections
 from interpwidgets.results.token_values import TokenValues
+from interpwidgets.results.weight_circuits import WeightCircuits
 from interpwidgets.widgets.attention import AttentionView
 from interpwidgets.widgets.attention_circuitsvis import InlinePage, attention_circuitsvis
 from interpwidgets.widgets.attention_figure import Width, attention_figure
+from interpwidgets.widgets.attribution_figure import attribution_figure
+from interpwidgets.widgets.attribution_static import attribution_html
 from interpwidgets.widgets.base import View
 from interpwidgets.widgets.display import display_view
 from interpwidgets.widgets.head_scores_figure import head_scores_figure
@@ -33,6 +38,14 @@ from interpwidgets.widgets.placement import PLACES
 from interpwidgets.widgets.tokens import TokensView
 from interpwidgets.widgets.tokens_circuitsvis import tokens_circuitsvis
 from interpwidgets.widgets.tokens_figure import tokens_figure
+from interpwidgets.widgets.weights_figure import (
+    singular_directions_figure,
+    weight_circuits_figure,
+)
+from interpwidgets.widgets.weights_static import (
+    singular_directions_html,
+    weight_circuits_html,
+)
 
 VIEWS: dict[type[Result], type[View]] = {
     AttentionPattern: AttentionView,
@@ -44,6 +57,10 @@ PAGES: dict[type[Result], Callable[[Any], str]] = {
     HeadScores: head_scores_html,
     LogitLens: lens_html,
     PatchingGrid: patching_html,
+    DirectLogitAttribution: attribution_html,
+    HeadScores: head_scores_html,
+    SingularDirections: singular_directions_html,
+    WeightCircuits: weight_circuits_html,
 }
 
 
@@ -170,13 +187,16 @@ def _of_type(table: dict[type[Result], T], result_type: type, what: str) -> T:
     return table[result_type]
 
 
+add_rendering("attribution_figure", attribution_figure)
 add_rendering("figure", figure)
 add_rendering("head_scores_figure", head_scores_figure)
 add_rendering("lens_figure", lens_figure)
 add_rendering("patching_figure", patching_figure)
 add_rendering("patching_html", patching_html)
+add_rendering("singular_directions_figure", singular_directions_figure)
 add_rendering("to_circuitsvis", to_circuitsvis)
 add_rendering("to_html", view_page)
+add_rendering("weight_circuits_figure", weight_circuits_figure)
 
 
 # ------------------------------------------------------------------------ in a notebook

@@ -15,6 +15,7 @@ SITES: dict[str, str] = {
     "resid_post": "[pos, d_model] the residual stream leaving a layer",
     "attn_out": "[pos, d_model] what attention adds to the residual stream",
     "mlp_in": "[pos, d_model] what the MLP receives, after its norm",
+    "mlp_post": "[pos, d_mlp] what the neurons give, which the MLP's last projection takes",
     "mlp_out": "[pos, d_model] what the MLP adds to the residual stream",
     "q": "[pos, head, d_head] queries as projected, before any norm or rotary embedding",
     "k": "[pos, kv_head, d_head] keys as projected, before any norm or rotary embedding",

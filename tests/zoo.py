@@ -126,6 +126,7 @@ NAMES = (*DECODERS, *OTHERS, "lil-attn-2l")
 
 _NO_LOGITS = frozenset({"logits"})
 _PARALLEL = frozenset({"resid_mid"})
+_EXPERTS_ONLY = frozenset({"mlp_post"})
 
 #: The sites that there are not, of every model that lacks one.
 LACKS: dict[str, frozenset[str]] = {
@@ -142,7 +143,8 @@ LACKS: dict[str, frozenset[str]] = {
     "clip_text_model": _NO_LOGITS,
     "clip_vision_model": frozenset({"ln_final", "logits"}),
     "vit": _NO_LOGITS,
-    "lil-attn-2l": frozenset({"resid_mid", "mlp_in", "mlp_out"}),
+    "lil-attn-2l": frozenset({"resid_mid", "mlp_in", "mlp_post", "mlp_out"}),
+    **dict.fromkeys(("mixtral", "qwen3_moe", "gpt_oss"), _EXPERTS_ONLY),
 }
 
 #: A norm stands behind each sum: the stream is no sum of what the layers add.

@@ -99,6 +99,7 @@ class ActivationsMethod:
         widths = {
             "logits": a.d_vocab or 0,
             "result": a.n_heads * a.d_model,
+            "mlp_post": a.d_mlp or 0,
             **dict.fromkeys(("pattern", "attn_scores"), a.n_heads * n_tokens),
             **dict.fromkeys(("q", "z"), a.n_heads * a.d_head),
             **dict.fromkeys(("k", "v"), a.n_kv_heads * a.d_head),

@@ -139,7 +139,11 @@ def _head_by_head(
 
 @contextlib.contextmanager
 def standing_down(model: Envoy) -> Iterator[None]:
-    """Keep calls of ours apart from the model's own, which nnsight counts and serves."""
+    """Keep calls of ours apart from the model's own, which nnsight counts and serves.
+
+    Args:
+        model: The model whose modules are called in the block.
+    """
     before = model.interleaver.interleaving
     model.interleaver.interleaving = False
     try:

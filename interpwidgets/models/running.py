@@ -37,6 +37,8 @@ class Run:
     """Which method's reads ``visits`` gives."""
     batch: Batch = field(default_factory=Batch)
     """The prompts as they were given; empty where nnsight encoded them."""
+    model: Model | None = None
+    """The model that ran, for methods that also need its weights."""
 
     def visits(self, site: str, layer: int | None = None) -> list[torch.Tensor]:
         """Return what was kept of a site at each forward pass; empty if never reached."""
@@ -155,7 +157,7 @@ class MethodReader:
     def run_of(self, capture: Capture, reader: int = 0) -> Run:
         """Return a capture with the model's names, for the method of that index."""
         dtype = dtype_of(self.model)
-        return Run(capture, self.adapter, self.tokenizer, dtype, reader, self.batch)
+        return Run(capture, self.adapter, self.tokenizer, dtype, reader, self.batch, self.model)
 
 
 def run_method(

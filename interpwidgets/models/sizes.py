@@ -50,7 +50,7 @@ def read_sizes(config: Any, architecture: Architecture) -> ModelSizes:
     """
     d_model = _needed(config, architecture, "d_model")
     n_heads = _needed(config, architecture, "n_heads")
-    has_mlp = "mlp_out" in architecture.places
+    has_mlp = not {"mlp_out", "mlp_post"}.isdisjoint(architecture.places)
     return ModelSizes(
         n_layers=_needed(config, architecture, "n_layers"),
         n_heads=n_heads,

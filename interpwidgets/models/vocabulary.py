@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Sequence
 from typing import Any
 
@@ -93,22 +94,37 @@ def word_ids(model: Model, words: Sequence[int | str]) -> list[int]:
         PromptError: A text is not one token, or an id is not in the vocabulary.
         ModelError: As of ``check_words``.
     """
-    d_vocab, tokenizer = check_words(model), getattr(model, "tokenizer", None)
-    return list(dict.fromkeys(_word_id(word, d_vocab, tokenizer) for word in words))
+    return list(dict.fromkeys(token_id_of(word, model) for word in words))
 
 
-def _word_id(word: int | str, d_vocab: int, tokenizer: Any | None) -> int:
-    if not isinstance(word, str):
-        if not 0 <= int(word) < d_vocab:
-            raise PromptError(f"token ids are 0-{d_vocab - 1:,} for this model; got {word}.")
-        return int(word)
-    if tokenizer is None:
-        raise PromptError(f"the model has no tokenizer; give {word!r} as a token id.")
-    ids = tokenizer.encode(word, add_special_tokens=False)
-    if len(ids) != 1 or ids[0] == tokenizer.unk_token_id:
-        parts = tokenizer.convert_ids_to_tokens(ids)
+def token_id_of(token: Any, model: Model) -> int:
+    """Return the id of one token.
+
+    Args:
+        token: Its text as the model would read it, leading space included, or its id.
+        model: An nnsight model.
+
+    Raises:
+        PromptError: The text is several tokens or none that the tokenizer knows, the id is
+            outside the vocabulary, or there is no tokenizer.
+        ModelError: As of ``check_words``.
+    """
+    d_vocab = check_words(model)
+    if isinstance(token, numbers.Integral):
+        if not 0 <= int(token) < d_vocab:
+            raise PromptError(f"token id {token} is outside the vocabulary, 0-{d_vocab - 1}.")
+        return int(token)
+    tokenizer = getattr(model, "tokenizer", None)
+    if not isinstance(token, str) or tokenizer is None:
+        missing = " and this model has no tokenizer: give ids" if tokenizer is None else ""
+        raise PromptError(f"a token is its text or its id; got {token!r:.40}{missing}.")
+    ids = tokenizer(token, add_special_tokens=False)["input_ids"]
+    names = [str(name) for name in tokenizer.convert_ids_to_tokens(ids)]
+    if len(ids) != 1:
         raise PromptError(
-            f"{word!r} must be one token of this model's; it is {len(ids)}: {parts}. Give the "
-            "text as it stands in a prompt, with the space before it, or a token id."
+            f"{token!r} is {len(ids)} tokens, not one: {names}. Give one of them, with its "
+            "leading space where it has one, or an id."
         )
+    if ids[0] == tokenizer.unk_token_id and token != tokenizer.unk_token:
+        raise PromptError(f"the tokenizer does not know {token!r}.")
     return int(ids[0])

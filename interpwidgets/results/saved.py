@@ -7,12 +7,15 @@ from pathlib import Path
 from interpwidgets.errors import ResultError
 from interpwidgets.results.activations import Activations
 from interpwidgets.results.attention import AttentionPattern
+from interpwidgets.results.attribution import DirectLogitAttribution
 from interpwidgets.results.base import Result, read_saved
 from interpwidgets.results.head_scores import HeadScores
 from interpwidgets.results.lens import LogitLens
 from interpwidgets.results.lens_training import LensTraining
 from interpwidgets.results.patching import PatchingGrid
+from interpwidgets.results.singular_directions import SingularDirections
 from interpwidgets.results.token_values import TokenValues
+from interpwidgets.results.weight_circuits import WeightCircuits
 
 KINDS: dict[str, type[Result]] = {
     kind.kind: kind
@@ -24,6 +27,11 @@ KINDS: dict[str, type[Result]] = {
         LogitLens,
         PatchingGrid,
         TokenValues,
+        DirectLogitAttribution,
+        HeadScores,
+        SingularDirections,
+        TokenValues,
+        WeightCircuits,
     )
 }
 

@@ -234,6 +234,15 @@ def test_what_heads_write_and_a_bias_sum_to_what_attention_gives(case: Case) -> 
         close(total, case.hooked(case.adapter.place("z", layer).path, "output"))
 
 
+@every(zoo.having("mlp_post", "mlp_out"))
+def test_what_neurons_write_is_what_the_mlp_gives(case: Case) -> None:
+    for layer, (post, out) in enumerate(case.layers("mlp_post", "mlp_out")):
+        total = case.module.get_submodule(case.adapter.place("mlp_post", layer).path)(post)
+        if case.name in zoo.NORM_OF_PART:
+            total = case.module.get_submodule(case.adapter.place("mlp_out", layer).path)(total)
+        close(total, out)
+
+
 @every()
 def test_a_heads_result_is_its_z_alone_through_the_projection(case: Case) -> None:
     layer = case.adapter.n_layers - 1
@@ -259,6 +268,7 @@ def test_sites_have_the_shapes_that_the_adapter_says(case: Case) -> None:
         "pattern": (1, a.n_heads, n, n),
         "attn_scores": (1, a.n_heads, n, n),
         "logits": (1, n, a.d_vocab),
+        "mlp_post": (1, n, a.d_mlp),
     }
     for (site, layer), value in values.items():
         assert value.shape == shapes.get(site, (1, n, a.d_model)), (site, layer)

@@ -24,6 +24,7 @@ def _bert_places(base: str, unembed: str) -> dict[str, Place]:
             "attn_scores": Place("{block}.attention.self", "softmax"),
             "attn_out": Place("{block}.attention.output.dense"),
             "mlp_in": Place("{block}.intermediate", "input"),
+            "mlp_post": Place("{block}.output.dense", "input"),
             "mlp_out": Place("{block}.output.dense"),
         },
     )
@@ -39,6 +40,7 @@ DISTILBERT = Architecture(
         out_proj="out_lin",
         qkv=("q_lin", "k_lin", "v_lin"),
         mlp="ffn",
+        mlp_proj="lin2",
         mlp_norm="ffn",
         unembed="vocab_projector",
     ),

@@ -11,6 +11,7 @@ _MODULES: dict[str, Any] = {
     "out_proj": "o_proj",
     "qkv": QKV,
     "mlp": "mlp",
+    "mlp_proj": "down_proj",
     "mlp_norm": "post_attention_layernorm",
     "norm": "model.norm",
 }

@@ -15,6 +15,7 @@ def gpt_neox(config: Any) -> Architecture:
         out_proj="dense",
         grouped="query_key_value",
         mlp="mlp",
+        mlp_proj="dense_4h_to_h",
         mlp_norm=None if config.use_parallel_residual else "post_attention_layernorm",
         norm="gpt_neox.final_layer_norm",
     )
@@ -31,6 +32,7 @@ def bloom(config: Any) -> Architecture:
             out_proj="dense",
             grouped="query_key_value",
             mlp="mlp",
+            mlp_proj="dense_4h_to_h",
             mlp_norm="post_attention_layernorm",
             norm="transformer.ln_f",
             more={
@@ -67,6 +69,7 @@ def falcon(config: Any) -> Architecture:
             out_proj="dense",
             grouped="query_key_value",
             mlp="mlp",
+            mlp_proj="dense_4h_to_h",
             mlp_norm=None if parallel else "post_attention_layernorm",
             norm="transformer.ln_f",
             more={
@@ -95,6 +98,7 @@ def opt(config: Any) -> Architecture:
             norm="model.decoder.final_layer_norm",
             more={
                 "mlp_in": Place("{block}.fc1", "input", flat=True),
+                "mlp_post": Place("{block}.fc2", "input", flat=True),
                 "mlp_out": Place("{block}.fc2", flat=True),
                 "resid_mid": Place("{block}.final_layer_norm", "input", flat=True),
             },

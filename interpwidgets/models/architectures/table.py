@@ -95,6 +95,7 @@ def places_of(
     attn: str,
     out_proj: str,
     mlp: str | None = None,
+    mlp_proj: str | None = None,
     norm: str | None = None,
     unembed: str | None = "lm_head",
     qkv: tuple[str, str, str] | None = None,
@@ -110,6 +111,8 @@ def places_of(
         attn: The attention module in a block; it must give (output, weights).
         out_proj: Its output projection.
         mlp: The MLP in a block; None leaves its sites out.
+        mlp_proj: The projection there that its neurons write through; none in a mixture of
+            experts, which has no neurons that every token meets.
         norm: Path of the last norm.
         unembed: Path of the unembedding.
         qkv: Three projections in the attention module.
@@ -137,6 +140,8 @@ def places_of(
     if mlp:
         places["mlp_in"] = Place(f"{block}.{mlp}", "input")
         places["mlp_out"] = Place(f"{block}.{mlp}")
+    if mlp and mlp_proj:
+        places["mlp_post"] = Place(f"{block}.{mlp}.{mlp_proj}", "input")
     if norm:
         places["ln_final"] = Place(norm)
     if unembed:
