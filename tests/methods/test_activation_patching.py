@@ -419,7 +419,7 @@ def test_a_grid_is_saved_and_opened(model: Any, tmp_path: Path) -> None:
     np.testing.assert_array_equal(back.control_raw, grid.control_raw)
     for name in ("clean", "corrupted", "mapping", "answers", "layers", "columns", "provenance"):
         assert getattr(back, name) == getattr(grid, name)
-    assert back.fingerprint() == grid.fingerprint()
+    assert back.fingerprint == grid.fingerprint
 
 
 def test_its_table_has_a_row_a_cell(model: Any) -> None:
