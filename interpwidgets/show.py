@@ -58,7 +58,6 @@ PAGES: dict[type[Result], Callable[[Any], str]] = {
     LogitLens: lens_html,
     PatchingGrid: patching_html,
     DirectLogitAttribution: attribution_html,
-    HeadScores: head_scores_html,
     SingularDirections: singular_directions_html,
     WeightCircuits: weight_circuits_html,
 }
