@@ -309,7 +309,7 @@ def test_reading_counts_no_call_of_the_models_parts(gpt2: Any) -> None:
 def test_targets_are_single_tokens(gpt2: Any) -> None:
     lens = logit_lens(gpt2, PROMPT, targets=["dog", 5])
     assert lens.target_text == ("dog", "on")
-    with pytest.raises(PromptError, match=r"'the dog' must be one token .* it is 2"):
+    with pytest.raises(PromptError, match=r"'the dog' is 2 tokens, not one"):
         logit_lens(gpt2, PROMPT, targets=["the dog"])
     with pytest.raises(PromptError, match="token ids are 0-63"):
         logit_lens(gpt2, PROMPT, targets=64)

@@ -193,7 +193,7 @@ def test_the_curve_is_saved_and_is_a_table(trained: TunedLens, tmp_path: Path) -
     assert trained.training is not None
     opened = iw.load_result(trained.training.save(tmp_path / "curve"))
     assert isinstance(opened, LensTraining)
-    assert opened.fingerprint() == trained.training.fingerprint()
+    assert opened.fingerprint == trained.training.fingerprint
     frame = opened.to_frame()
     assert frame.loc[(frame.step == 12) & (frame.layer == 3), "kl"].item() == opened.kl[-1, 3]
 

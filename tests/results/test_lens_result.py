@@ -87,7 +87,7 @@ def test_saving_and_opening_gives_the_same(tmp_path: Path, bare: bool) -> None:
         )
     opened = load_result(lens.save(tmp_path / "lens"))
     assert isinstance(opened, LogitLens)
-    assert opened.fingerprint() == lens.fingerprint()
+    assert opened.fingerprint == lens.fingerprint
     assert opened.vocabulary == lens.vocabulary
     assert opened.tokens == lens.tokens
     assert opened.top_ids.shape == lens.top_ids.shape
