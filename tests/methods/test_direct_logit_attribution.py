@@ -294,7 +294,7 @@ def test_chance_is_the_spread_over_random_directions_of_equal_length() -> None:
     module, ids = tiny_gpt2(), [3, 9, 4]
     model = wrapped(module)
     found = direct_logit_attribution(model, ids, 8)
-    rng, length = np.random.default_rng(0), float(module.lm_head.weight[8].norm())
+    rng, length = np.random.default_rng(0), float(module.lm_head.weight[8].detach().norm())
     rows = rng.normal(size=(400, 32))
     rows *= length / np.linalg.norm(rows, axis=1, keepdims=True)
     drawn = direct_logit_attribution(model, [ids] * 400, direction=rows)
