@@ -33,8 +33,10 @@ MOST_PLACES = 2
 THUMBS_BUDGET = 450_000
 
 
-#: Cells of a thumbnail's side: more than a screen shows of one.
+#: Cells of a thumbnail's side, up to which each pair has its own, and else: more than a screen
+#: shows of one.
 MAX_SIDE = 96
+POOLED_SIDE = 72
 
 
 def attention_payload(
@@ -266,7 +268,8 @@ def thumbnails(
         The codes and how many tokens a cell spans; 1 when nothing was pooled.
     """
     n_layers, n_heads, n, _ = result.pattern.shape
-    largest = max(1, min(MAX_SIDE, math.isqrt(THUMBS_BUDGET // (n_layers * n_heads))))
+    wanted = MAX_SIDE if n <= MAX_SIDE else POOLED_SIDE
+    largest = max(1, min(wanted, math.isqrt(THUMBS_BUDGET // (n_layers * n_heads))))
     pooled = -(-n // largest)
     thumbs = [
         [

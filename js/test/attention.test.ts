@@ -142,6 +142,15 @@ describe("AttentionView", () => {
 		expect(model.saves).toBe(1);
 	});
 
+	it("tells what is kept before another view takes its place", async () => {
+		const { end, get, key, model } = await show();
+		get(".iw-more").click();
+		expect(model.get("kept")).toMatchObject({ panel_open: true, table_open: false });
+		key(".iw", "t");
+		end();
+		expect(model.get("kept")).toMatchObject({ panel_open: true, table_open: true });
+	});
+
 	it("follows a selection made in Python", async () => {
 		const { map, model, get } = await show();
 		model.change("selection", selection({ heads: [[0, 0]], tokens: [1], revision: 5 }));

@@ -1,5 +1,6 @@
 import { isDisabled, memo, set, word } from "../../../shared/dom";
 import { plural } from "../../../shared/format";
+import { makePromptPicker } from "../../../shared/prompts";
 import { drawStatus } from "../../../shared/status";
 import { spelled, tokenText } from "../../../shared/tokens";
 import { watchTheme } from "../../../shared/watch";
@@ -16,7 +17,6 @@ import { makeHeadNames } from "./heads";
 import { makeKeep } from "./keep";
 import { makeMultiples } from "./multiples";
 import { makePanel } from "./panel";
-import { makePicker } from "./picker";
 import { topOf } from "./ramp";
 import { makeReadout } from "./readout";
 import { makeScores, sortedBy } from "./scores";
@@ -34,7 +34,7 @@ export default function makeTools(core: Core): Tools {
 	let scene: Scene | null = null;
 	const keep = makeKeep(core);
 	const fetch = makeFetch(core);
-	const drawPicker = makePicker(core);
+	const drawPicker = makePromptPicker(core, "prompt");
 	const drawNames = makeHeadNames(core);
 	const drawCells = makeCells(core);
 	const drawReadout = makeReadout(core);
@@ -84,7 +84,7 @@ export default function makeTools(core: Core): Tools {
 			const drawn = scene !== null;
 			onStatus([JSON.stringify(now.status), drawn], () => drawStatus(chrome, now.status, drawn));
 			onChanges([now.payload, now.offline], () => chrome.you.replaceChildren(...changesOf(now)));
-			drawPicker(now);
+			drawPicker(now.payload);
 			if (!scene || !onMap) return;
 			chrome.caption.replaceChildren(...captionOf(scene, onMap));
 			map.what.textContent = subtitle(scene);

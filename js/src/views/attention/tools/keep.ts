@@ -10,19 +10,23 @@ const keptOf = ({ zoom, panelOpen, tableOpen, ...state }: State): Kept => ({
 	...{ fit: state.fit ?? null, unmasked: state.unmasked ?? false },
 });
 
-/** Tells Python what a re-run keeps; a pan changes the zoom at every frame, and is told at rest. */
+/** Tells Python what a re-run keeps: at once, and what follows, as of a pan, at rest. */
 export function makeKeep({ life, state, keep }: Core): (state: State) => void {
 	let told = JSON.stringify(keptOf(state()));
 	let waiting = false;
-	return (now) => {
-		if (waiting || JSON.stringify(keptOf(now)) === told) return;
+	const tell = () => {
+		const kept = keptOf(state());
+		if (JSON.stringify(kept) === told) return;
+		told = JSON.stringify(kept);
+		keep(kept);
 		waiting = true;
 		life.after(KEPT_MS, () => {
 			waiting = false;
-			const kept = keptOf(state());
-			if (JSON.stringify(kept) === told) return;
-			told = JSON.stringify(kept);
-			keep(kept);
+			tell();
 		});
+	};
+	life.end(tell); // a cell that runs again may put another view in this one's place
+	return () => {
+		if (!waiting) tell();
 	};
 }

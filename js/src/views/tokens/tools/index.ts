@@ -1,4 +1,5 @@
 import { memo, set } from "../../../shared/dom";
+import { makePromptPicker } from "../../../shared/prompts";
 import { drawStatus } from "../../../shared/status";
 import { spelled } from "../../../shared/tokens";
 import { watchTheme } from "../../../shared/watch";
@@ -9,7 +10,7 @@ import { makeFetch } from "./fetch";
 import { makeKeep } from "./keep";
 import { listenKeys } from "./keys";
 import { makePanel } from "./panel";
-import { makePickers, makePromptPicker } from "./pickers";
+import { makePickers } from "./pickers";
 import { makeReadout } from "./readout";
 import { makeTable } from "./table";
 
@@ -23,7 +24,7 @@ export default function makeTools(core: Core): Tools {
 	const onLabel = memo();
 	const keep = makeKeep(core);
 	const fetch = makeFetch(core);
-	const drawPrompts = makePromptPicker(core);
+	const drawPrompts = makePromptPicker(core, "text");
 	const drawPickers = makePickers(core);
 	const drawReadout = makeReadout(core);
 	const drawTable = makeTable(core);
@@ -55,7 +56,7 @@ export default function makeTools(core: Core): Tools {
 			const drawn = scene !== null;
 			onStatus([JSON.stringify(now.status), drawn], () => drawStatus(chrome, now.status, drawn));
 			chrome.you.textContent = now.payload?.stamp.intervened ?? "";
-			drawPrompts(scene);
+			drawPrompts(scene?.payload ?? null);
 			drawPanel(now);
 			if (!scene) return;
 			const of = scene;

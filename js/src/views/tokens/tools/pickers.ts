@@ -1,7 +1,6 @@
 import type { RowAxis, TokensPayload } from "../../../contract.gen";
 import { h, memo, set, word } from "../../../shared/dom";
-import { integer } from "../../../shared/format";
-import { arrow, clamp, taken } from "../../../shared/keys";
+import { clamp } from "../../../shared/keys";
 import type { Life } from "../../../shared/life";
 import type { Scene } from "../scene";
 import { membersOf, rowAt } from "../state";
@@ -41,39 +40,6 @@ export function makePickers({ pickers: node, life, dispatch }: Core): (scene: Sc
 			node.replaceChildren(...made.map((picker) => picker.node));
 		});
 		update(row);
-	};
-}
-
-/** Which text of several is shown. */
-export function makePromptPicker({ chrome, life, ask }: Core): (scene: Scene | null) => void {
-	const [before, after] = [word("‹"), word("›")];
-	set(before, { "aria-label": "previous text" });
-	set(after, { "aria-label": "next text" });
-	const label = h("span", { role: "status" });
-	const group = { class: "iw-picker", role: "group", "aria-label": "text" };
-	const node = h("span", group, before, label, after);
-	chrome.tools.append(node);
-	let [at, last] = [0, 0];
-	const move = (by: number) => {
-		const to = clamp(at + by, 0, last);
-		if (to !== at) void ask("prompt", { index: to });
-	};
-	life.on(before, "click", () => move(-1));
-	life.on(after, "click", () => move(1));
-	life.on(node, "keydown", (event) => {
-		const step = arrow(event);
-		if (!step) return;
-		taken(event);
-		move(step[0] + step[1]);
-	});
-	return (scene) => {
-		at = scene?.payload.prompt_index ?? 0;
-		last = (scene?.payload.prompt_count ?? 1) - 1;
-		node.hidden = last < 1;
-		label.textContent = `text ${integer(at + 1)} of ${integer(last + 1)}`;
-		// not `disabled`: that would take the focus, and the arrow keys with it
-		set(before, { "aria-disabled": String(at <= 0) });
-		set(after, { "aria-disabled": String(at >= last) });
 	};
 }
 
