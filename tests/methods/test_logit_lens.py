@@ -311,7 +311,7 @@ def test_targets_are_single_tokens(gpt2: Any) -> None:
     assert lens.target_text == ("dog", "on")
     with pytest.raises(PromptError, match=r"'the dog' is 2 tokens, not one"):
         logit_lens(gpt2, PROMPT, targets=["the dog"])
-    with pytest.raises(PromptError, match="token ids are 0-63"):
+    with pytest.raises(PromptError, match="token id 64 is outside the vocabulary, 0-63"):
         logit_lens(gpt2, PROMPT, targets=64)
     with pytest.raises(PromptError, match="no tokenizer"):
         logit_lens(wrap(make("llama")), [3, 5], targets="dog")

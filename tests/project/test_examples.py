@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 WITH_EXAMPLES = [
-    "interpwidgets.board.ablating",
     "interpwidgets.arrays.calls",
+    "interpwidgets.board.ablating",
     "interpwidgets.board.calls",
     "interpwidgets.board.session",
     "interpwidgets.methods.activation_patching",
