@@ -8,9 +8,10 @@ configuration allows it.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import pytest
 import torch
 import transformers as hf
 
@@ -213,3 +214,9 @@ def prompt_of(name: str) -> torch.Tensor:
     if name in VISION:
         return torch.randn(1, 3, 12, 12, generator=torch.Generator().manual_seed(1))
     return torch.tensor([[3, 5, 7, 9, 3, 5, 11]])
+
+
+def first_by_default(names: Sequence[str], n: int = 3) -> list[Any]:
+    """Return parameters of which the first belong to the default tier, the others to slow."""
+    slow = pytest.mark.slow
+    return [name if at < n else pytest.param(name, marks=slow) for at, name in enumerate(names)]

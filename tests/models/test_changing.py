@@ -138,7 +138,7 @@ CASES: dict[str, tuple[Callable[[Where], Intervention], Edit]] = {
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", zoo.first_by_default(FAMILIES))
 def test_the_stream_is_changed_as_by_hooks(name: str, case: str) -> None:
     model = zoo.wrapped_model(name)
     make, edit = CASES[case]
@@ -192,7 +192,7 @@ def columns_of(name: str, model: Any, site: str, head: int) -> slice:
 
 
 @pytest.mark.parametrize("site", ["q", "k", "v"])
-@pytest.mark.parametrize("name", HEAD_FAMILIES)
+@pytest.mark.parametrize("name", zoo.first_by_default(HEAD_FAMILIES))
 def test_single_heads_of_a_projection_are_changed_as_by_hooks(name: str, site: str) -> None:
     model = zoo.wrapped_model(name)
     direction = random(adapter_of(model).d_head)
@@ -216,7 +216,7 @@ def test_single_heads_of_a_projection_are_changed_as_by_hooks(name: str, site: s
 PATTERNED = ["gpt2", "llama", "gemma2", "gpt_neox", "gpt_oss", "bloom", "falcon, groups"]
 
 
-@pytest.mark.parametrize("name", PATTERNED)
+@pytest.mark.parametrize("name", zoo.first_by_default(PATTERNED))
 def test_a_head_without_weights_is_a_head_without_z(name: str) -> None:
     model = zoo.wrapped_model(name)
     where = Where((0, 1), heads=(1, 2))
@@ -225,7 +225,7 @@ def test_a_head_without_weights_is_a_head_without_z(name: str) -> None:
     assert torch.equal(real_rows(model, BATCH, ours), real_rows(model, BATCH, by_z))
 
 
-@pytest.mark.parametrize("name", PATTERNED)
+@pytest.mark.parametrize("name", zoo.first_by_default(PATTERNED))
 def test_a_patched_pattern_weighs_these_values(name: str) -> None:
     """z of a patched head is the other prompt's weights times this prompt's values."""
     model = zoo.wrapped_model(name)
