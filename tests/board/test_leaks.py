@@ -70,6 +70,7 @@ def update(board: Any, views: list[Any], n: int, n_tokens: int = 3) -> None:
     assert worker_of(board.model).wait(30.0)
 
 
+@pytest.mark.slow
 def test_two_hundred_updates_leave_nothing_behind(model: Any) -> None:
     board = iw.Board(model)
     views = [board.attention(), board.attention(layers=[1, 0])]
@@ -80,6 +81,7 @@ def test_two_hundred_updates_leave_nothing_behind(model: Any) -> None:
     close(board, views)
 
 
+@pytest.mark.slow
 def test_memory_stays_flat(model: Any) -> None:
     board = iw.Board(model)
     views = [board.attention(), board.attention()]

@@ -15,7 +15,11 @@ SOURCES = sorted(NOTEBOOKS.glob("*.py"))
 VIEW = "application/vnd.interpwidgets.view+json"
 
 
-@pytest.fixture(scope="module", params=SOURCES, ids=lambda path: path.stem)
+#: The first notebook runs by default, the others in the slow tier.
+EXECUTED = [SOURCES[0], *(pytest.param(path, marks=pytest.mark.slow) for path in SOURCES[1:])]
+
+
+@pytest.fixture(scope="module", params=EXECUTED, ids=lambda path: path.stem)
 def executed(request: pytest.FixtureRequest) -> Any:
     notebook = jupytext.read(request.param)
     NotebookClient(notebook, timeout=120, kernel_name="python3").execute()

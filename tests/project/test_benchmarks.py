@@ -55,6 +55,7 @@ def test_every_family_is_measured(
     assert {"llama", "gpt_oss", "vit"} <= set(printed.split())
 
 
+@pytest.mark.slow
 def test_capture_runs_every_arm(
     load: Load, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

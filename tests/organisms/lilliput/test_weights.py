@@ -73,6 +73,7 @@ def test_it_knows_the_cue_but_does_not_act_on_it(fresh):
     assert fresh.values["typed when asked"] >= 0.98
 
 
+@pytest.mark.slow
 def test_figures_of_the_card_can_be_measured_again(model, shipped):
     again = measure(model)
     for name, value in shipped["values"].items():
