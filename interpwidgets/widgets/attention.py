@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,6 +12,7 @@ from interpwidgets.errors import MessageError, ResultError, StaleRunError
 from interpwidgets.results.attention import AttentionPattern
 from interpwidgets.results.tokens import Tokens
 from interpwidgets.widgets.attention_display import (
+    NOT_WEIGHTS,
     Display,
     Reference,
     References,
@@ -111,8 +113,9 @@ class AttentionView(View):
             self._prompt = min(self._prompt, len(results) - 1)
             self.refresh_selection()
             if self._awaited and results[self._prompt].scores is not None:
-                self.measure, self._awaited = self._awaited, ""
-            self._draw()
+                self.measure, self._awaited = self._awaited, ""  # and draws
+            else:
+                self._draw()
 
     def move_to_prompt(self, prompt: int) -> None:
         """Show another prompt of the run, if there is one."""
@@ -149,22 +152,33 @@ class AttentionView(View):
         """Return what can be subtracted from what is shown: earlier runs, other prompts."""
         return self._references.of(self.results, self._prompt) if self.results else []
 
+    def _display(self) -> Display:
+        return Display(self.measure, self.hide_sink, self.less)
+
     @traitlets.validate("measure", "hide_sink", "less")
     def _check_display(self, proposal: Any) -> Any:
-        name, value = proposal["trait"].name, proposal["value"]
-        wanted = {"measure": self.measure, "hide_sink": self.hide_sink, "less": self.less}
-        Display(**{**wanted, name: value})
-        result = self.result
-        if name == "measure" and result is not None:
-            why = {one["name"]: one["why"] for one in measures(result, can_run=False)}[value]
-            if why:
-                raise MessageError(f"{value} cannot be shown of this run: {why}.")
-        if name == "less" and value and value not in [of.name for of in self.references()]:
+        self._refuse(replace(self._display(), **{proposal["trait"].name: proposal["value"]}))
+        return proposal["value"]
+
+    def _refuse(self, display: Display) -> None:
+        """Raise where the run on screen does not have what is to be shown of it."""
+        result, now = self.result, self._display()
+        if result is None:
+            return
+        if display.hide_sink and result.column != "weight":
+            raise MessageError(f"the first token cannot be hidden: {NOT_WEIGHTS}.")
+        if display.measure != now.measure:
+            why = {one["name"]: one["why"] for one in measures(result, can_run=False)}
+            if why[display.measure]:
+                raise MessageError(
+                    f"{display.measure} cannot be shown of this run: {why[display.measure]}."
+                )
+        names = [of.name for of in self.references()]
+        if display.less != now.less and display.less and display.less not in names:
             raise MessageError(
-                f"there is no {value!r} to subtract; there is "
-                f"{', '.join(of.name for of in self.references()) or 'nothing yet'}."
+                f"there is no {display.less!r} to subtract; there is "
+                f"{', '.join(names) or 'nothing yet'}."
             )
-        return value
 
     def display_in_code(self) -> list[str]:
         """Return the lines that choose the same numbers."""
@@ -185,8 +199,7 @@ class AttentionView(View):
         if result is None:
             return
         references = self.references()
-        display = Display(self.measure, self.hide_sink, self.less)
-        self.shown = shown = displayed(result, display, references)
+        self.shown = shown = displayed(result, self._display(), references)
         chosen = self.chosen_head(result)
         along = [chosen] if head_bytes(shown) <= MESSAGE_BYTES else []
         payload = attention_payload(shown, along)
@@ -357,14 +370,13 @@ class AttentionView(View):
         return {"head_scores": self._scores(values=True)}, []
 
     def _answer_display(self, request: dict[str, Any]) -> Answer:
-        wanted = request["measure"]
-        if wanted == "score" and self.result is not None and self.result.scores is None:
+        wanted = Display(request["measure"], request["hide_sink"], request["less"])
+        if wanted.measure == "score" and self.result is not None and self.result.scores is None:
             self._need_feeder().read_also(self, scores=True)
-            self._awaited = wanted
+            self._awaited = wanted.measure
             return {}, []
-        with self.hold_trait_notifications():
-            self.measure, self.hide_sink = wanted, request["hide_sink"]
-            self.less = request["less"]
+        self._refuse(wanted)  # all of it, before any of it is set
+        self.measure, self.hide_sink, self.less = wanted.measure, wanted.hide_sink, wanted.less
         return {}, []
 
     def _need_feeder(self) -> Feeder:

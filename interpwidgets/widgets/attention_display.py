@@ -16,6 +16,7 @@ TITLES = {
     "value_weighted": "value-weighted",
     "score": "score before softmax",
 }
+NOT_WEIGHTS = "these numbers are not the weights of a run"
 #: ``Measure.why`` of what one more run would bring.
 NEEDS_RUN = "run"
 
@@ -106,6 +107,9 @@ def measures(result: AttentionPattern, *, can_run: bool) -> list[Measure]:
         result: Of a run.
         can_run: Whether what is missing could be read in one more run.
     """
+    if result.column != "weight":
+        why = dict.fromkeys(TITLES, NOT_WEIGHTS) | {"weight": ""}
+        return _titled(why)
     no_values = "the model has no site 'v'" if result.provenance.run else "no values were given"
     why = {
         "weight": "",
@@ -114,6 +118,10 @@ def measures(result: AttentionPattern, *, can_run: bool) -> list[Measure]:
     }
     if why["score"] and can_run:
         why["score"] = NEEDS_RUN
+    return _titled(why)
+
+
+def _titled(why: dict[str, str]) -> list[Measure]:
     return [{"name": name, "title": title, "why": why[name]} for name, title in TITLES.items()]
 
 
@@ -138,6 +146,8 @@ def displayed(
 
 
 def _measured(result: AttentionPattern, display: Display) -> AttentionPattern:
+    if result.column != "weight":
+        return result
     shown = result.without_sink() if display.hide_sink else result
     if display.measure == "value_weighted" and result.value_norms is not None:
         return shown.value_weighted()

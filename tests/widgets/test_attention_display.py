@@ -156,6 +156,38 @@ def test_what_cannot_be_drawn_is_refused_in_words(
     assert view.payload is before
 
 
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"measure": "nothing", "hide_sink": True, "less": ""},
+        {"measure": "value_weighted", "hide_sink": True, "less": "run 99"},
+    ],
+)
+def test_a_bad_wish_of_the_page_changes_nothing(
+    view: AttentionView, board: iw.Board, wanted: dict[str, Any]
+) -> None:
+    before = view.payload
+    assert ask(view, kind="display", **wanted)["error"]["code"] == "bad-request"
+    assert (view.measure, view.hide_sink, view.less) == ("weight", False, "")
+    assert view.payload is before
+    board.run([1, 5, 6])
+    assert view.status["kind"] == "live"
+
+
+def test_a_difference_that_was_given_is_drawn_as_it_is(model: Any, view: AttentionView) -> None:
+    alone = iw.show(view.result)
+    alone.hide_sink = True
+    given = view.result.difference(iw.attention(model, [1, 9, 9, 9, 9, 9]).result)
+    alone.show((given,))  # the cell ran again, with other numbers
+    assert alone.payload["less"] == given.less
+    other = iw.show(given)
+    with pytest.raises(MessageError, match="not the weights of a run"):
+        other.hide_sink = True
+    with pytest.raises(MessageError, match="not the weights of a run"):
+        other.measure = "value_weighted"
+    assert other.hide_sink is False
+
+
 def test_an_ablation_its_control_and_undo_are_one_click_each(
     view: AttentionView, board: iw.Board
 ) -> None:
