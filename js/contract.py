@@ -1,4 +1,4 @@
-"""Prints `src/contract.gen.ts` from `interpwidgets/widgets/contract.py`.
+"""Prints `src/contract.gen.ts` from the files of `interpwidgets/widgets/contract/`.
 
 `python -m js.contract` writes the file; `contract_ts()` gives its text to the test that
 holds the two together.
@@ -6,8 +6,11 @@ holds the two together.
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import types
 import typing
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, NotRequired, Union, get_args, get_origin
 
@@ -15,7 +18,7 @@ from interpwidgets.widgets import contract
 
 TARGET = Path(__file__).parent / "src" / "contract.gen.ts"
 HEADER = """\
-// Generated from interpwidgets/widgets/contract.py, do not edit: python -m js.contract
+// Generated from interpwidgets/widgets/contract/, do not edit: python -m js.contract
 
 export type Bytes = DataView | Uint8Array | ArrayBuffer;
 """
@@ -24,8 +27,14 @@ PLAIN = {str: "string", bool: "boolean", int: "number", float: "number", bytes: 
 
 def contract_ts() -> str:
     """Return the TypeScript interfaces of every TypedDict of the contract."""
-    declared = [c for c in vars(contract).values() if typing.is_typeddict(c)]
-    return "\n".join([HEADER, *(_interface(one) for one in declared)])
+    return "\n".join([HEADER, *(_interface(one) for one in _declared())])
+
+
+def _declared() -> Iterator[Any]:
+    for found in pkgutil.iter_modules(contract.__path__, contract.__name__ + "."):
+        for one in vars(importlib.import_module(found.name)).values():
+            if typing.is_typeddict(one) and one.__module__ == found.name:
+                yield one
 
 
 def _interface(declared: Any) -> str:

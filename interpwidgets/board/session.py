@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -18,12 +17,11 @@ from interpwidgets.board.recipe import (
     run_lines,
     scaled_lines,
 )
+from interpwidgets.board.showing import Showing
 from interpwidgets.board.worker import worker_of
 from interpwidgets.errors import PromptError, SelectionError, TraceError
 from interpwidgets.interventions import Ablation, parts_of
 from interpwidgets.interventions.value import Part
-from interpwidgets.methods.attention import MAX_BYTES, AttentionMethod
-from interpwidgets.methods.token_values import TOP_K, SurprisalMethod
 from interpwidgets.models.adapter import adapter_of
 from interpwidgets.models.block_source import Block
 from interpwidgets.models.capture import Capture, Read
@@ -44,7 +42,7 @@ from interpwidgets.widgets.placement import PLACES
 PROGRESS_INTERVAL = 0.2
 
 
-class Board(AblatingBoard):
+class Board(Showing, AblatingBoard):
     """Several views of one model, fed by one forward.
 
     Example:
@@ -88,38 +86,6 @@ class Board(AblatingBoard):
         self.group.assign(selection)
 
     # --------------------------------------------------------------------------- views
-
-    def attention(
-        self,
-        *,
-        layers: Sequence[int] | None = None,
-        heads: Sequence[int] | None = None,
-        scores: bool = False,
-        max_bytes: int = MAX_BYTES,
-        key: str | None = None,
-    ) -> View:
-        """Return a view of the attention patterns of every run from now on.
-
-        Args:
-            layers: Layers to read; all by default.
-            heads: Heads to keep of each; all by default.
-            scores: Keep what the softmax receives, too, as float16.
-            max_bytes: Refuse to keep more than this.
-            key: Name that ties this view to the one it replaces; its cell by default.
-        """
-        return self.add(AttentionMethod(layers, heads, max_bytes, scores), key=key)
-
-    def surprisal(
-        self, *, top_k: int = TOP_K, max_bytes: int = MAX_BYTES, key: str | None = None
-    ) -> View:
-        """Return a view of how surprising each token of every run from now on was.
-
-        Args:
-            top_k: How many of the tokens that were expected instead to keep.
-            max_bytes: As of ``attention``.
-            key: As of ``attention``.
-        """
-        return self.add(SurprisalMethod(top_k, max_bytes), key=key)
 
     def add(self, method: Method[Any], *, key: str | None = None) -> View:
         """Return a view of what a method makes of every run from now on.

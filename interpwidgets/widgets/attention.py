@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import traitlets
 
-from interpwidgets.errors import MessageError, ResultError, StaleRunError
+from interpwidgets.errors import MessageError, ResultError
 from interpwidgets.results.attention import AttentionPattern
 from interpwidgets.results.tokens import Tokens
 from interpwidgets.widgets.attention_display import (
@@ -31,19 +31,19 @@ from interpwidgets.widgets.attention_payload import (
     wire_effect,
 )
 from interpwidgets.widgets.attention_static import attention_html
-from interpwidgets.widgets.base import Feeder, View
+from interpwidgets.widgets.base import View
 from interpwidgets.widgets.bundle import packed_module, read_bundle
-from interpwidgets.widgets.contract import (
+from interpwidgets.widgets.contract.attention import (
     AblateRequest,
     AttentionPayload,
     ControlRequest,
     DisplayRequest,
     HeadRequest,
-    PromptRequest,
     ScoredHeads,
     ScoresRequest,
     UndoRequest,
 )
+from interpwidgets.widgets.contract.common import PromptRequest
 from interpwidgets.widgets.linked import Answer
 from interpwidgets.widgets.static_form import Embed
 
@@ -352,7 +352,7 @@ class AttentionView(View):
 
     def _answer_head(self, request: dict[str, Any]) -> Answer:
         """Send a head, or the part of a long one from an offset on."""
-        self._check_run(request["run"])
+        self.check_run(request["run"])
         assert self.shown is not None
         detail = head_detail(self.shown, request["layer"], request["head"])
         data, start = detail["tensor"].pop("data"), request.get("offset", 0)
@@ -361,44 +361,29 @@ class AttentionView(View):
         part = data[start : start + MESSAGE_BYTES]
         return {"detail": detail, "total": len(data)}, [part]
 
-    def _check_run(self, run: int) -> None:
-        if self.result is None or self.result.provenance.run != run:
-            raise StaleRunError(f"run {run} is not on screen any more.")
-
     def _answer_scores(self, request: dict[str, Any]) -> Answer:
-        self._check_run(request["run"])
+        self.check_run(request["run"])
         return {"head_scores": self._scores(values=True)}, []
 
     def _answer_display(self, request: dict[str, Any]) -> Answer:
         wanted = Display(request["measure"], request["hide_sink"], request["less"])
         if wanted.measure == "score" and self.result is not None and self.result.scores is None:
-            self._need_feeder().read_also(self, scores=True)
+            self.need_feeder().read_also(self, scores=True)
             self._awaited = wanted.measure
             return {}, []
         self._refuse(wanted)  # all of it, before any of it is set
         self.measure, self.hide_sink, self.less = wanted.measure, wanted.hide_sink, wanted.less
         return {}, []
 
-    def _need_feeder(self) -> Feeder:
-        if self.feeder is None:
-            raise MessageError("this view has nothing to run again; run its cell.")
-        return self.feeder
-
     def _answer_ablate(self, request: dict[str, Any]) -> Answer:
         heads = [(layer, head) for layer, head in request["heads"]]
-        self._need_feeder().ablate_from(self, heads, request["mode"])
+        self.need_feeder().ablate_from(self, heads, request["mode"])
         return {}, []
 
     def _answer_control(self, _: dict[str, Any]) -> Answer:
-        self._need_feeder().control_from(self)
+        self.need_feeder().control_from(self)
         return {}, []
 
     def _answer_undo(self, _: dict[str, Any]) -> Answer:
-        self._need_feeder().undo_from(self)
-        return {}, []
-
-    def _answer_prompt(self, request: dict[str, Any]) -> Answer:
-        if not 0 <= request["index"] < len(self.results):
-            raise MessageError(f"there is no prompt {request['index']} in this run.")
-        self.group.change(self, **{**self.selection.parts(), "prompt": request["index"]})
+        self.need_feeder().undo_from(self)
         return {}, []

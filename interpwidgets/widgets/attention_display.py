@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from interpwidgets.errors import MessageError, nearest
 from interpwidgets.results.alignment import Alignment, align_tokens
 from interpwidgets.results.attention import AttentionPattern
-from interpwidgets.widgets.contract import Measure
+from interpwidgets.widgets.contract.attention import Measure
 
 #: What can be drawn of a run, with what it is called.
 TITLES = {

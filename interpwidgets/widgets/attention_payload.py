@@ -16,15 +16,14 @@ from interpwidgets.results.attention_numbers import NOT_FINITE, TOP_CODE, ZERO_C
 from interpwidgets.results.base import Provenance
 from interpwidgets.results.head_pattern_scores import TARGETED, PatternScore
 from interpwidgets.results.tokens import Tokens
-from interpwidgets.widgets.contract import (
+from interpwidgets.widgets.contract.attention import (
     AttentionPayload,
     HeadDetail,
     ScoredHeads,
-    Stamp,
-    TokenInfo,
     WireAlignment,
     WireEffect,
 )
+from interpwidgets.widgets.contract.common import Stamp, TokenInfo
 
 #: Places of an intervention named beside the title.
 MOST_PLACES = 2

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_chec
 
 import traitlets
 
-from interpwidgets.errors import InterpWidgetsError, MessageError, nearest
+from interpwidgets.errors import InterpWidgetsError, MessageError, StaleRunError, nearest
 from interpwidgets.interventions import Ablation, Effect
 from interpwidgets.results.renderings import rendering
 from interpwidgets.selection import Selection
 from interpwidgets.widgets.bundle import read_part
 from interpwidgets.widgets.code import IMPORT, Recipe, selection_text
-from interpwidgets.widgets.contract import (
+from interpwidgets.widgets.contract.common import (
     CodeRequest,
     LinkRequest,
     PartRequest,
@@ -312,16 +312,42 @@ class View(LinkedWidget):
         self.send({"id": request_id, "ok": False, "error": {"code": code, "message": message}})
 
     def _answer_rerun(self, _: dict[str, Any]) -> Answer:
+        self.need_feeder().rerun(self)
+        return {}, []
+
+    def need_feeder(self) -> Feeder:
+        """Return the board that feeds this view.
+
+        Raises:
+            MessageError: There is none.
+        """
         if self.feeder is None:
             raise MessageError("this view has nothing to run again; run its cell.")
-        self.feeder.rerun(self)
-        return {}, []
+        return self.feeder
+
+    def check_run(self, run: int) -> None:
+        """Refuse a request about a run that is not on screen any more.
+
+        Args:
+            run: The run's number.
+
+        Raises:
+            StaleRunError: Another one is.
+        """
+        if self.result is None or self.result.provenance.run != run:
+            raise StaleRunError(f"run {run} is not on screen any more.")
 
     def _answer_code(self, _: dict[str, Any]) -> Answer:
         return {"code": self.code(save=True)}, []
 
     def _answer_report(self, request: dict[str, Any]) -> Answer:
         logger.error("view %s failed in the page: %.500s", self.view_id, request["message"])
+        return {}, []
+
+    def _answer_prompt(self, request: dict[str, Any]) -> Answer:
+        if not 0 <= request["index"] < len(self.results):
+            raise MessageError(f"there is no prompt {request['index']} in this view.")
+        self.group.change(self, **{**self.selection.parts(), "prompt": request["index"]})
         return {}, []
 
     def _answer_part(self, request: dict[str, Any]) -> Answer:

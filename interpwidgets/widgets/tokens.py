@@ -6,11 +6,12 @@ from typing import Any, ClassVar
 
 import traitlets
 
-from interpwidgets.errors import MessageError, StaleRunError
+from interpwidgets.errors import MessageError
 from interpwidgets.results.token_values import TokenValues
 from interpwidgets.widgets.base import View
 from interpwidgets.widgets.bundle import packed_module, read_bundle
-from interpwidgets.widgets.contract import PromptRequest, RowRequest
+from interpwidgets.widgets.contract.common import PromptRequest
+from interpwidgets.widgets.contract.tokens import RowRequest
 from interpwidgets.widgets.linked import Answer
 from interpwidgets.widgets.static_form import Embed
 from interpwidgets.widgets.tokens_payload import float32_bytes, rows_within, tokens_payload
@@ -143,16 +144,8 @@ class TokensView(View):
     # ------------------------------------------------------------------------ messages
 
     def _answer_row(self, request: dict[str, Any]) -> Answer:
-        result = self.result
-        if result is None or result.provenance.run != request["run"]:
-            raise StaleRunError(f"run {request['run']} is not on screen any more.")
-        row = request["row"]
+        self.check_run(request["run"])
+        result, row = self._need_result(), request["row"]
         if not 0 <= row < len(result.rows):
             raise MessageError(f"there is no row {row}; this view has {len(result.rows)}.")
         return {"row": row}, [float32_bytes(result.values[row])]
-
-    def _answer_prompt(self, request: dict[str, Any]) -> Answer:
-        if not 0 <= request["index"] < len(self.results):
-            raise MessageError(f"there is no text {request['index']} in this view.")
-        self.group.change(self, **{**self.selection.parts(), "prompt": request["index"]})
-        return {}, []

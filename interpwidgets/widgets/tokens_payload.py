@@ -10,7 +10,8 @@ import numpy as np
 from interpwidgets.results.token_values import TokenValues
 from interpwidgets.results.tokens import Tokens
 from interpwidgets.widgets.attention_payload import stamp
-from interpwidgets.widgets.contract import Expected, TokenInfo, TokensPayload
+from interpwidgets.widgets.contract.common import TokenInfo
+from interpwidgets.widgets.contract.tokens import Expected, TokensPayload
 
 #: Bytes of the rows that travel along; others come when they are chosen.
 ROWS_BUDGET = 300_000

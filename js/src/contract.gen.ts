@@ -1,29 +1,6 @@
-// Generated from interpwidgets/widgets/contract.py, do not edit: python -m js.contract
+// Generated from interpwidgets/widgets/contract/, do not edit: python -m js.contract
 
 export type Bytes = DataView | Uint8Array | ArrayBuffer;
-
-export interface TokenInfo {
-	text: string;
-	special: boolean;
-	generated: boolean;
-}
-
-export interface Turn {
-	role: string;
-	start: number;
-}
-
-export interface Stamp {
-	model: string;
-	revision: string;
-	site: string;
-	dtype: string;
-	precision: string;
-	seed: string;
-	intervened: string;
-	note: string;
-	full?: string;
-}
 
 export interface WireTensor {
 	dtype: "float16" | "uint8";
@@ -121,36 +98,6 @@ export interface AttentionPayload {
 	code?: string;
 }
 
-export interface Status {
-	kind: "empty" | "live" | "running" | "stale" | "error";
-	message: string;
-	run: number;
-	can_rerun: boolean;
-	done: number;
-	total: number;
-}
-
-export interface LostToken {
-	position: number;
-	text: string;
-}
-
-export interface Selection {
-	heads: [number, number][];
-	tokens: number[];
-	layer: number | null;
-	feature: number | null;
-	prompt: number | null;
-	text: string[];
-	revision: number;
-	lost: LostToken[];
-}
-
-export interface Links {
-	group: string;
-	warning: string;
-}
-
 export interface Kept {
 	zoom: [number, number, number, number] | null;
 	panel_open: boolean;
@@ -199,6 +146,59 @@ export interface ControlRequest {
 export interface UndoRequest {
 	id: string;
 	kind: "undo";
+}
+
+export interface TokenInfo {
+	text: string;
+	special: boolean;
+	generated: boolean;
+}
+
+export interface Turn {
+	role: string;
+	start: number;
+}
+
+export interface Stamp {
+	model: string;
+	revision: string;
+	site: string;
+	dtype: string;
+	precision: string;
+	seed: string;
+	intervened: string;
+	note: string;
+	full?: string;
+}
+
+export interface Status {
+	kind: "empty" | "live" | "running" | "stale" | "error";
+	message: string;
+	run: number;
+	can_rerun: boolean;
+	done: number;
+	total: number;
+}
+
+export interface LostToken {
+	position: number;
+	text: string;
+}
+
+export interface Selection {
+	heads: [number, number][];
+	tokens: number[];
+	layer: number | null;
+	feature: number | null;
+	prompt: number | null;
+	text: string[];
+	revision: number;
+	lost: LostToken[];
+}
+
+export interface Links {
+	group: string;
+	warning: string;
 }
 
 export interface SelectRequest {

@@ -1,38 +1,10 @@
-"""What travels between Python and the browser, as types.
-
-``docs/wire.md`` says what each field means. ``js/src/contract.gen.ts`` is generated from
-this file by ``python -m js.contract``; a test holds the two together.
-"""
+"""What travels between Python and AttentionView."""
 
 from __future__ import annotations
 
 from typing import Literal, NotRequired, TypedDict
 
-#: A binary buffer: DataView in most hosts, Uint8Array in some.
-Bytes = bytes
-
-
-class TokenInfo(TypedDict):
-    text: str
-    special: bool
-    generated: bool
-
-
-class Turn(TypedDict):
-    role: str
-    start: int
-
-
-class Stamp(TypedDict):
-    model: str
-    revision: str
-    site: str
-    dtype: str
-    precision: str
-    seed: str
-    intervened: str
-    note: str
-    full: NotRequired[str]
+from interpwidgets.widgets.contract.common import Bytes, Stamp, TokenInfo, Turn
 
 
 class WireTensor(TypedDict):
@@ -131,36 +103,6 @@ class AttentionPayload(TypedDict):
     code: NotRequired[str]
 
 
-class Status(TypedDict):
-    kind: Literal["empty", "live", "running", "stale", "error"]
-    message: str
-    run: int
-    can_rerun: bool
-    done: int
-    total: int
-
-
-class LostToken(TypedDict):
-    position: int
-    text: str
-
-
-class Selection(TypedDict):
-    heads: list[tuple[int, int]]
-    tokens: list[int]
-    layer: int | None
-    feature: int | None
-    prompt: int | None
-    text: list[str]
-    revision: int
-    lost: list[LostToken]
-
-
-class Links(TypedDict):
-    group: str
-    warning: str
-
-
 class Kept(TypedDict):
     zoom: tuple[float, float, float, float] | None
     panel_open: bool
@@ -209,100 +151,3 @@ class ControlRequest(TypedDict):
 class UndoRequest(TypedDict):
     id: str
     kind: Literal["undo"]
-
-
-class SelectRequest(TypedDict):
-    id: str
-    kind: Literal["select"]
-    heads: list[tuple[int, int]]
-    tokens: list[int]
-    layer: int | None
-    feature: int | None
-    prompt: int | None
-    text: NotRequired[list[str]]
-
-
-class LinkRequest(TypedDict):
-    id: str
-    kind: Literal["link"]
-    linked: bool
-
-
-class CodeRequest(TypedDict):
-    id: str
-    kind: Literal["code"]
-
-
-class PartRequest(TypedDict):
-    id: str
-    kind: Literal["part"]
-    name: str
-
-
-class PromptRequest(TypedDict):
-    id: str
-    kind: Literal["prompt"]
-    index: int
-
-
-class RerunRequest(TypedDict):
-    id: str
-    kind: Literal["rerun"]
-
-
-class ReportRequest(TypedDict):
-    id: str
-    kind: Literal["report"]
-    message: str
-
-
-class RowAxis(TypedDict):
-    name: str
-    labels: list[str]
-
-
-class Expected(TypedDict):
-    words: list[str]
-    k: int
-    index: Bytes
-    logprob: Bytes
-
-
-class TokensPayload(TypedDict):
-    version: Literal[1]
-    kind: Literal["token_values"]
-    run: int
-    tokens: list[TokenInfo]
-    turns: list[Turn]
-    prompt_index: int
-    prompt_count: int
-    prompt_label: str
-    title: str
-    unit: str
-    signed: bool
-    scale: tuple[float, float]
-    rows: list[str]
-    row_axes: list[RowAxis]
-    held: list[int]
-    values: Bytes
-    absent: list[int]
-    nonfinite: list[int]
-    expected: Expected | None
-    rank: list[int] | None
-    stamp: Stamp
-    code: NotRequired[str]
-
-
-class TokensKept(TypedDict):
-    row: int
-    panel_open: bool
-    table_open: bool
-    by_value: bool
-    most: int | None
-
-
-class RowRequest(TypedDict):
-    id: str
-    kind: Literal["row"]
-    run: int
-    row: int
