@@ -20,7 +20,7 @@ from interpwidgets.models.patching import (
     patched_logits,
     record,
 )
-from interpwidgets.results.patching import DIRECTIONS
+from interpwidgets.results.pair_grid import DIRECTIONS
 
 #: Sites that are patched head by head unless told otherwise.
 BY_HEAD = (*sorted(HEAD_SITES), "pattern")
