@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     )
     from interpwidgets.methods.head_scores import head_scores as head_scores
     from interpwidgets.methods.logit_lens import logit_lens as logit_lens
+    from interpwidgets.methods.path_patching import path_patching as path_patching
+    from interpwidgets.methods.path_patching import (
+        path_patching_control as path_patching_control,
+    )
     from interpwidgets.methods.references import references as references
     from interpwidgets.methods.singular_directions import (
         singular_directions as singular_directions,
@@ -69,6 +73,8 @@ _WHERE = {
     "load_tuned_lens": "reads.translators",
     "logit_lens": "methods.logit_lens",
     "patching_control": "methods.activation_patching",
+    "path_patching": "methods.path_patching",
+    "path_patching_control": "methods.path_patching",
     "references": "methods.references",
     "register_architecture": "models.registering",
     "show": "show",
@@ -90,6 +96,8 @@ _DRAWN = (
     "load_result",
     "logit_lens",
     "patching_control",
+    "path_patching",
+    "path_patching_control",
     *("attention_received", "direct_logit_attribution", "head_scores", "load_result"),
     *("singular_directions", "weight_circuits"),
 )

@@ -17,6 +17,12 @@ from interpwidgets.models.patching import Donor, Progress, ProgressTeller, recor
 from interpwidgets.models.patching_grid import GridPlan, as_long_as, shifted
 from interpwidgets.models.prompts import token_ids_of
 from interpwidgets.reads.patching_runs import PatchingRuns, run_pairs
+from interpwidgets.reads.sweeps import (
+    check_same_model,
+    check_same_values,
+    metric_asked,
+    note_of,
+)
 from interpwidgets.results.patching import PatchingGrid
 
 #: How many draws a control makes for each cell.
@@ -108,14 +114,7 @@ def activation_patching(
         done = done and plan.sweep(
             pair, runs.donor(at), runs.columns, runs.metrics[at], raw[at], batch, teller
         )
-    return runs.grid(raw, note="" if done else _note(raw))
-
-
-def _note(raw: np.ndarray) -> str:
-    n_done = int(np.isfinite(raw).sum())
-    if not n_done:
-        raise KeyboardInterrupt
-    return f"interrupted: {n_done} of {raw.size} cells were run"
+    return runs.grid(raw, note="" if done else note_of(raw))
 
 
 # ------------------------------------------------------------------------------ control
@@ -163,10 +162,11 @@ def patching_control(
         the choice of what is patched in matters. We differ in: lengths are kept.
     """
     model = ready(model)
-    _check_same_model(model, result)
+    check_same_model(adapter_of(model).name, result)
     plan, pairs = _plan_of(model, result)
-    runs = run_pairs(plan, pairs, _asked(result, metric), result.answers)
-    _check_same_ends(runs.ends, result)
+    runs = run_pairs(plan, pairs, metric_asked(result, metric), result.answers)
+    before = np.stack([result.clean_values, result.corrupted_values], axis=1)
+    check_same_values(runs.ends, before)
     wanted = _wanted(result, cells)
     draws, title = _draws(runs, n, seed, prompts)
     raw = runs.empty(len(draws))
@@ -247,19 +247,6 @@ def _plan_of(model: Model, result: PatchingGrid) -> tuple[GridPlan, list[PromptP
     return plan, [PromptPair(*side) for side in sides]
 
 
-def _asked(result: PatchingGrid, metric: Any) -> Any:
-    if metric is not None:
-        return metric
-    if result.metric.startswith("KL("):
-        return "kl"
-    by_count = {1: "probability", 2: "logit_difference"}
-    if not result.answers or len(result.answers[0]) not in by_count:
-        raise InterventionError(
-            f"the metric {result.metric!r} is a function of your own: give it again as metric="
-        )
-    return by_count[len(result.answers[0])]
-
-
 def _wanted(result: PatchingGrid, cells: Sequence[tuple[int, int]] | None) -> Any:
     if cells is None:
         return None
@@ -273,21 +260,3 @@ def _wanted(result: PatchingGrid, cells: Sequence[tuple[int, int]] | None) -> An
             )
         wanted[row, column] = True
     return wanted
-
-
-def _check_same_model(model: Model, result: PatchingGrid) -> None:
-    name = adapter_of(model).name
-    if name != result.provenance.model:
-        raise InterventionError(
-            f"the grid is of {result.provenance.model}, this model is {name}: a control is of "
-            "the same model."
-        )
-
-
-def _check_same_ends(ends: np.ndarray, result: PatchingGrid) -> None:
-    before = np.stack([result.clean_values, result.corrupted_values], axis=1)
-    if not np.allclose(ends, before, rtol=1e-3, atol=1e-4):
-        raise InterventionError(
-            f"without a patch the model gives {ends[0]} here and gave {before[0]} for the "
-            "grid: weights, adapter or precision changed. Run the grid again."
-        )
