@@ -285,11 +285,12 @@ def whole_effect(module: Any) -> tuple[float, float]:
     else:
         offset, eps = torch.zeros(32), norm.variance_epsilon
     scale = (ruler.square().mean() + eps).sqrt()
-    unembed = module.lm_head.weight.double()
+    unembed = module.lm_head.weight.detach().double()
     row = unembed[ANSWERS[0]] - unembed[ANSWERS[1]]
-    both = [
-        float(row @ (norm.weight.double() * x / scale + offset)) for x in (clean, corrupted)
-    ]
+    with torch.no_grad():
+        both = [
+            float(row @ (norm.weight.double() * x / scale + offset)) for x in (clean, corrupted)
+        ]
     return both[0], both[1]
 
 
