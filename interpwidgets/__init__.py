@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from interpwidgets.board.calls import surprisal as surprisal
     from interpwidgets.board.session import Board as Board
     from interpwidgets.export import export as export
+    from interpwidgets.methods.ablation_sweep import ablation_control as ablation_control
+    from interpwidgets.methods.ablation_sweep import ablation_sweep as ablation_sweep
     from interpwidgets.methods.activation_patching import (
         activation_patching as activation_patching,
     )
@@ -58,6 +60,8 @@ __version__ = "0.1.0"
 _WHERE = {
     "Board": "board.session",
     "Selection": "selection",
+    "ablation_control": "methods.ablation_sweep",
+    "ablation_sweep": "methods.ablation_sweep",
     "activation_patching": "methods.activation_patching",
     "activations": "methods.activations",
     "adapter": "models.adapting",
@@ -96,6 +100,8 @@ _DRAWN = (
     "load_result",
     "logit_lens",
     "patching_control",
+    "ablation_control",
+    "ablation_sweep",
     "path_patching",
     "path_patching_control",
     *("attention_received", "direct_logit_attribution", "head_scores", "load_result"),

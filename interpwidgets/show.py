@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from interpwidgets.errors import ResultError
 from interpwidgets.export.view import view_page
+from interpwidgets.results.ablation_sweep import AblationSweep
 from interpwidgets.results.attention import AttentionPattern
 from interpwidgets.results.attribution import DirectLogitAttribution
 from interpwidgets.results.base import Result
@@ -22,6 +23,8 @@ from interpwidgets.results.renderings import add_rendering
 from interpwidgets.results.singular_directions import SingularDirections
 from interpwidgets.results.token_values import TokenValues
 from interpwidgets.results.weight_circuits import WeightCircuits
+from interpwidgets.widgets.ablation_sweep_figure import ablation_sweep_figure
+from interpwidgets.widgets.ablation_sweep_static import ablation_sweep_html
 from interpwidgets.widgets.attention import AttentionView
 from interpwidgets.widgets.attention_circuitsvis import InlinePage, attention_circuitsvis
 from interpwidgets.widgets.attention_figure import Width, attention_figure
@@ -61,6 +64,7 @@ PAGES: dict[type[Result], Callable[[Any], str]] = {
     LogitLens: lens_html,
     PatchingGrid: patching_html,
     PathPatching: path_patching_html,
+    AblationSweep: ablation_sweep_html,
     DirectLogitAttribution: attribution_html,
     SingularDirections: singular_directions_html,
     WeightCircuits: weight_circuits_html,
@@ -196,6 +200,8 @@ add_rendering("head_scores_figure", head_scores_figure)
 add_rendering("lens_figure", lens_figure)
 add_rendering("patching_figure", patching_figure)
 add_rendering("patching_html", patching_html)
+add_rendering("ablation_sweep_figure", ablation_sweep_figure)
+add_rendering("ablation_sweep_html", ablation_sweep_html)
 add_rendering("path_patching_figure", path_patching_figure)
 add_rendering("path_patching_html", path_patching_html)
 add_rendering("singular_directions_figure", singular_directions_figure)

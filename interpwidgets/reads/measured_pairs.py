@@ -41,17 +41,18 @@ class MeasuredPairs(Generic[R]):
     """The metric of the clean and of the corrupted run."""
 
 
-def title_of(metrics: Sequence[Metric]) -> str:
+def title_of(metrics: Sequence[Metric], case: str = "pair") -> str:
     """Return what the metrics of several cases are, in words.
 
     Args:
         metrics: One for each.
+        case: What one is.
     """
     titles = {metric.title for metric in metrics}
     if len(titles) == 1:
         return titles.pop()
     kind = next((word for word in _IN_WORDS if metrics[0].title.startswith(word)), "")
-    return f"{kind or 'metric'} of each pair's answers"
+    return f"{kind or 'metric'} of each {case}'s answers"
 
 
 def measure_pairs(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from interpwidgets.errors import ResultError
+from interpwidgets.results.ablation_sweep import AblationSweep
 from interpwidgets.results.activations import Activations
 from interpwidgets.results.attention import AttentionPattern
 from interpwidgets.results.attribution import DirectLogitAttribution
@@ -21,6 +22,7 @@ from interpwidgets.results.weight_circuits import WeightCircuits
 KINDS: dict[str, type[Result]] = {
     kind.kind: kind
     for kind in (
+        AblationSweep,
         Activations,
         AttentionPattern,
         HeadScores,
