@@ -16,6 +16,7 @@ from interpwidgets.models.pairs import PromptPair, read_pairs
 from interpwidgets.models.patching import Donor, Progress, ProgressTeller, record
 from interpwidgets.models.patching_grid import GridPlan, as_long_as, shifted
 from interpwidgets.models.prompts import token_ids_of
+from interpwidgets.reads.neuron_ranking import neuron_plan
 from interpwidgets.reads.patching_runs import PatchingRuns, run_pairs
 from interpwidgets.reads.sweeps import (
     check_same_model,
@@ -44,6 +45,8 @@ def activation_patching(
     layers: Sequence[int] | None = None,
     heads: Sequence[int] | None = None,
     positions: Sequence[int] | None = None,
+    neurons: Sequence[int] | None = None,
+    top: int | None = None,
     align: Any = None,
     prepend_bos: bool | None = None,
     batch: int | None = None,
@@ -64,8 +67,9 @@ def activation_patching(
         metric: ``"logit_difference"``, ``"probability"``, ``"kl"`` (from the clean run), or
             a function from logits after the last token, float64 ``[d_vocab]``, to a number.
         site: ``resid_pre``, ``resid_mid``, ``resid_post``, ``attn_out``, ``mlp_in``,
-            ``mlp_out``, ``q``, ``k``, ``v``, ``z`` or ``pattern``.
-        by: ``"position"`` or ``"head"``; by default heads where the site has them.
+            ``mlp_out``, ``mlp_post``, ``q``, ``k``, ``v``, ``z`` or ``pattern``.
+        by: ``"position"``, ``"head"`` or, of ``mlp_post``, ``"neuron"``; by default heads or
+            neurons where the site has them.
         direction: ``"denoising"``: clean patched into corrupted; ``"noising"``: corrupted
             patched into clean.
         layers: Rows of the grid; all by default.
@@ -73,6 +77,9 @@ def activation_patching(
             all by default (of ``k`` and ``v``: key-value heads).
         positions: Which positions of the prompt that is changed are columns, or are patched
             together in a grid of heads; all by default.
+        neurons: Of ``mlp_post``: which neurons, the same of every layer, are columns.
+        top: In place of ``neurons``: so many of those that matter most by attribution in any
+            of the layers; ``layers=[3]`` for those of one layer.
         align: For prompts of different length: ``"tokens"`` pairs equal tokens in order, and
             changed words between them where as many; or (clean, corrupted) pairs of
             positions. Cells whose token has no partner are NaN.
@@ -105,8 +112,9 @@ def activation_patching(
         noising. We differ in: nothing.
     """
     model = ready(model)
-    plan = GridPlan(model, site, by, direction, layers, heads, positions)
     pairs = read_pairs(model, clean, corrupted, align=align, prepend_bos=prepend_bos)
+    members = layers, heads, positions, neurons
+    plan = neuron_plan(model, site, by, direction, *members, top, pairs, metric, answers)
     runs = run_pairs(plan, pairs, metric, answers)
     raw, done = runs.empty(), True
     teller = ProgressTeller(raw.size, progress)
@@ -237,11 +245,11 @@ def _first(likes: Sequence[Donor]) -> list[Any]:
 
 
 def _plan_of(model: Model, result: PatchingGrid) -> tuple[GridPlan, list[PromptPair]]:
-    by_head = result.by == "head"
-    chosen = (result.positions or None) if by_head else result.columns
-    heads = result.columns if by_head else None
+    parts = result.columns if result.by != "position" else None
+    chosen = result.columns if parts is None else result.positions or None
+    heads, neurons = (parts if result.by == name else None for name in ("head", "neuron"))
     plan = GridPlan(
-        model, result.site, result.by, result.direction, result.layers, heads, chosen
+        model, result.site, result.by, result.direction, result.layers, heads, chosen, neurons
     )
     sides = zip(result.clean, result.corrupted, result.mapping, strict=True)
     return plan, [PromptPair(*side) for side in sides]

@@ -75,7 +75,7 @@ class PatchingRuns:
             clean=tuple(pair.clean for pair in self.pairs),
             corrupted=tuple(pair.corrupted for pair in self.pairs),
             mapping=tuple(pair.mapping for pair in self.pairs),
-            positions=tuple(plan.positions or ()) if plan.by == "head" else (),
+            positions=tuple(plan.positions or ()) if plan.by != "position" else (),
             answers=self.answers,
             method=method,
         )

@@ -49,13 +49,14 @@ class PatchingGrid(PairGrid):
     """What was patched."""
 
     by: str
-    """``"position"``: columns are positions of the run that was changed; ``"head"``."""
+    """``"position"``: columns are positions of the run that was changed; ``"head"``;
+    ``"neuron"``: columns are neurons, the same ones of every layer."""
 
     layers: tuple[int, ...]
     """The rows."""
 
     columns: tuple[int, ...]
-    """Positions or heads."""
+    """Positions, heads or neurons."""
 
     method: str = "activation patching"
     """How the numbers were found."""
@@ -100,16 +101,16 @@ class PatchingGrid(PairGrid):
         return tuple(self._column_name(at) for at in self.columns)
 
     def _column_name(self, at: int) -> str:
-        if self.by == "head":
-            return f"H{at}"
+        if self.by != "position":
+            return f"{'H' if self.by == 'head' else 'N'}{at}"
         texts = {tokens.text[at] for tokens in self.base}
         return texts.pop() if len(texts) == 1 else f"position {at}"
 
     def cell_name(self, row: int, column: int) -> str:
         """Return one cell's name: ``"L3 H2"``, or ``"L3 pos 4 ' Ada'"``."""
         layer, at = self.layers[row], self.columns[column]
-        if self.by == "head":
-            return head_name(layer, at)
+        if self.by != "position":
+            return head_name(layer, at) if self.by == "head" else f"L{layer} N{at}"
         return f"L{layer} pos {at} {self._column_name(at)!r}"
 
     # ---------------------------------------------------------------------------- forms
@@ -117,8 +118,8 @@ class PatchingGrid(PairGrid):
     def to_frame(self) -> pd.DataFrame:
         """Return one row per pair and cell.
 
-        Columns: pair, layer, position or head, (token,) raw, share, clean, corrupted, and,
-        once there is a control, its mean and interval over draws.
+        Columns: pair, layer, position, head or neuron, (token,) raw, share, clean, corrupted,
+        and, once there is a control, its mean and interval over draws.
         """
         import pandas as pd
 
