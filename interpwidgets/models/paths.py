@@ -315,7 +315,11 @@ class PathPlan:
                     yield sender, column, sent["logits", None][sender - chunk.start].numpy()
                 continue
             # The senders' values stand one behind the other, as positions of one donor.
-            donor = {k[1]: v.flatten(0, 1) for k, v in sent.items() if k[0] == site}
+            donor = {
+                layer: values.flatten(0, 1)
+                for (of, layer), values in sent.items()
+                if of == site and layer is not None
+            }
             positions = range(first, len(ids))  # none before hears of a change
             cells = [
                 self._cell(column, (sender - chunk.start) * len(ids), positions)
