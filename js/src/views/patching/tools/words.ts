@@ -1,0 +1,46 @@
+import type { TopToken, WirePatchGrid } from "../../../contract.gen";
+import { h, word } from "../../../shared/dom";
+import { percent, weight } from "../../../shared/format";
+import { tokenNode } from "../../../shared/tokens";
+
+/** A logit with its sign, as many places as it needs. */
+export function quantity(value: number, unit: string): string {
+	const plus = value > 0 && unit === "logits" ? "+" : "";
+	return `${plus}${weight(value)}${unit ? ` ${unit}` : ""}`;
+}
+
+export const range = (low: number, high: number): string => `${weight(low)}–${weight(high)}`;
+
+/** A word that acts, with what it acts on. */
+export const action = (text: string, name: string, fields: Record<string, unknown> = {}) =>
+	word(text, {
+		class: "iw-t iw-act",
+		"data-do": name,
+		"data-with": JSON.stringify(fields),
+	});
+
+export const line = (name: Node | string, ...value: (Node | string)[]): HTMLElement =>
+	h("div", { class: "iw-pt-line" }, h("span", {}, name), h("span", { class: "iw-pt-v" }, ...value));
+
+const chance = (p: number): string => (p >= 0.01 ? percent(p) : weight(p));
+
+/** The most probable next tokens, each with its bar. */
+export function topNodes(top: readonly TopToken[]): Node[] {
+	const most = top[0]?.probability || 1;
+	return top.map(({ token, probability }) => {
+		const bar = h("i", { style: `width:${(100 * probability) / most}%` });
+		const track = h("span", { class: "iw-pt-track" }, bar);
+		return h("div", { class: "iw-pt-guess" }, tokenNode(token, 14), track, chance(probability));
+	});
+}
+
+/** The same in a line of text. */
+export const topLine = (top: readonly TopToken[], count = 2): Node[] =>
+	top
+		.slice(0, count)
+		.map(({ token, probability }) =>
+			h("span", { class: "iw-pt-next" }, tokenNode(token, 12), ` ${chance(probability)}`),
+		);
+
+export const metricName = ({ metric }: Pick<WirePatchGrid, "metric">): string =>
+	metric.replace(/ ['"].*$/, "");
