@@ -89,9 +89,10 @@ def activation_patching(
 
     Example:
         >>> import interpwidgets as iw
+        >>> from interpwidgets.methods.activation_patching import activation_patching
         >>> model = iw.load("lil-attn-2l")
         >>> clean, corrupted = [1, 5, 6, 7, 5], [1, 5, 8, 7, 5]
-        >>> grid = iw.activation_patching(model, clean, corrupted, answers=(6, 8))
+        >>> grid = activation_patching(model, clean, corrupted, answers=(6, 8))
         >>> grid.values.shape
         (2, 5)
 
@@ -114,10 +115,18 @@ def activation_patching(
 
     teller = ProgressTeller(raw.size, tell)
     for at, pair in enumerate(pairs):
-        done = done and plan.sweep(
-            pair, runs.donor(at), runs.columns, runs.metrics[at], raw[at], batch, teller
+        done = done and _swept(
+            plan, pair, runs.donor(at), runs.columns, runs.metrics[at], raw[at], batch, teller
         )
     return runs.grid(raw, note="" if done else _note(raw))
+
+
+def _swept(plan: GridPlan, *sweep: Any) -> bool:
+    """Return whether a sweep came to its end; an interrupt may also come before its first run."""
+    try:
+        return plan.sweep(*sweep)
+    except KeyboardInterrupt:
+        return False
 
 
 def _note(raw: np.ndarray) -> str:
@@ -184,7 +193,8 @@ def patching_control(
     n_done = 0
     for donors in draws:
         for at, pair in enumerate(pairs):
-            done = done and plan.sweep(
+            done = done and _swept(
+                plan,
                 pair,
                 donors(at),
                 runs.columns,

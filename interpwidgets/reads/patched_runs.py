@@ -42,6 +42,13 @@ def _last_logits(
 _LAST_LOGITS = Read("logits", None, _last_logits)
 
 
+def _moved(place: PatchPlace) -> str:
+    if place.pos is None:
+        return ""
+    there = place.pos if place.source_pos is None else place.source_pos
+    return f", position {there} → {place.pos}"
+
+
 class PatchedRuns:
     """The runs of a grid's pairs, kept so that a further patch costs one forward each."""
 
@@ -168,7 +175,7 @@ class PatchedRuns:
             site=place.site,
             where=Where(layers=place.layer, heads=place.heads or None),
             mapping=mapping,
-            of=f"the {side} run",
+            of=f"the {side} run{_moved(place)}",
         )
 
     def logits(

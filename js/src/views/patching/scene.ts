@@ -15,7 +15,13 @@ export interface Scene {
 	/** The grid's shares, row by row. */
 	values: Float32Array;
 	theme: Theme;
+	/** Whether cells have room for numbers, and every token has its name above. */
+	words: boolean;
+	flat: boolean;
 }
+
+/** Pixels that ".46" needs. */
+const WORD = 29;
 
 /** Copied, because a buffer may begin anywhere in another; null where nothing came. */
 export function floats(data: Bytes, count: number): Float32Array | null {
@@ -80,7 +86,7 @@ export function baseData({ grid, values }: Scene): GridData {
 		return Math.max(-1, Math.min(1, (values[row * columns + column] as number) - neutral(grid)));
 	});
 	const rows = grid.layers.map((layer) => `L${layer}`).reverse();
-	return { rows, lines: linesOf(grid), columnsAt: "top", levels, signed: true };
+	return { rows, lines: linesOf(grid), columnsAt: "top", levels, signed: true, wordWidth: WORD };
 }
 
 export function baseMarks({ grid, state }: Scene): GridMarks {

@@ -6,7 +6,7 @@ import { type Grid, makeGrid } from "../../shared/grid";
 import type { At, GridData, GridMarks } from "../../shared/grid/types";
 import type { Life } from "../../shared/life";
 import type { Answer, Rpc } from "../../shared/rpc";
-import { currentTheme } from "../../shared/theme";
+import { currentTheme, type Theme } from "../../shared/theme";
 import { baseData, baseMarks, type Dispatch, flipped, type Scene, valuesOf } from "./scene";
 import { gridOf, type State } from "./state";
 
@@ -70,7 +70,7 @@ export function makeView(base: Base, onMore: () => void) {
 	const runs = div("pt-runs");
 	const table = h("div");
 	chrome.figure.append(strip, box, scale);
-	chrome.caption.after(runs, table);
+	root.append(runs, table);
 	root.dataset.theme = currentTheme(root);
 	const onGrid = memo();
 	let values: Float32Array = new Float32Array();
@@ -82,13 +82,14 @@ export function makeView(base: Base, onMore: () => void) {
 	function sceneOf(state: State): Scene | null {
 		const of = gridOf(state);
 		if (!of || !state.payload) return null;
-		const theme = root.dataset.theme === "dark" ? "dark" : "light";
+		const theme: Theme = root.dataset.theme === "dark" ? "dark" : "light";
 		const index = state.payload.grids.indexOf(of);
+		const base = { state, grid: of, index, theme, words: false, flat: false };
 		onGrid([of], () => {
 			values = valuesOf(of);
-			data = baseData({ state, grid: of, index, values, theme });
+			data = baseData({ ...base, values });
 		});
-		return { state, grid: of, index, values, theme };
+		return { ...base, values };
 	}
 
 	function draw(state: State): void {
@@ -100,7 +101,10 @@ export function makeView(base: Base, onMore: () => void) {
 			const [all, marks] = tools
 				? [tools.data(scene), tools.marks(scene)]
 				: [data, baseMarks(scene)];
-			grid.draw(all, marks, drawnAt || 640, scene.theme);
+			const layout = grid.draw(all, marks, drawnAt || 640, scene.theme);
+			scene.words = layout.words;
+			scene.flat = layout.names === "flat";
+			scale.style.marginLeft = `${layout.gutter}px`;
 		}
 		const gone = lost.map(({ text, position }) => `‹${text.trim()}› at ${position}`).join(", ");
 		const missing = scene?.grid.by === "position" && gone;
@@ -135,14 +139,9 @@ export function makeView(base: Base, onMore: () => void) {
 }
 
 /** Both directions are said: they answer other questions. */
-function subtitle(grid: WirePatchGrid, width: number): string {
-	const wide = width >= 900;
-	const what = wide ? grid.what : grid.what.replace(/ (of|before|after) each .*/, "");
-	const each = grid.by === "head" ? "one head at a time" : "one position at a time";
-	const [from, into] =
-		grid.direction === "denoising" ? ["clean", "corrupted"] : ["corrupted", "clean"];
-	const how = wide ? `${grid.direction}: ${from} into ${into}` : grid.direction;
-	return `${what}, ${each} · ${how}`;
+function subtitle({ what, by, direction }: WirePatchGrid, width: number): string {
+	const short = width >= 900 ? what : what.replace(/ (of|before|after) each layer/, "");
+	return `${short}${by === "head" ? "" : ", one position at a time"} · ${direction}`;
 }
 
 function stampOf({ grid, state }: Scene, offline: boolean): string {

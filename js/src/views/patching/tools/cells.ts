@@ -66,8 +66,9 @@ function cellText(scene: Scene, at: At): string | null {
 	return scene.grid.alone.includes(at[1]) ? null : short(change);
 }
 
-/** In a cell: .58, −.09; at least 1 as 1.02. */
-const short = (value: number): string => weight(value).replace(/^(−?)0\./, "$1.");
+/** In a cell: .58, −.09, 1.0. */
+const short = (value: number): string =>
+	weight(value, Math.abs(value) >= 0.995 ? 1 : 2).replace(/^(−?)0\./, "$1.");
 
 /** The grid with its numbers, what is hidden and what was run exactly. */
 export function makeData(): (scene: Scene) => GridData {

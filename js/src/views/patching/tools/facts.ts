@@ -3,7 +3,7 @@ import { plural, weight } from "../../../shared/format";
 import { tokenNode } from "../../../shared/tokens";
 import { otherTokens, type Scene, sourceName } from "../scene";
 import { MATTERS, valueAt } from "./cells";
-import { action, quantity } from "./words";
+import { action, quantity, share } from "./words";
 
 type Said = (Node | string)[];
 
@@ -28,14 +28,17 @@ export function captionOf(scene: Scene): Said {
 	];
 }
 
-function printed({ grid, state, index }: Scene): Said {
+function printed({ grid, state, index, words }: Scene): Said {
 	const { control } = grid;
 	if (control) {
 		const bare = state.beyond ? " Bare: within it." : "";
-		const what = ` Numbers are printed only where they leave the control range: ${control.title}, 95 % of ${control.n} draws a cell.`;
-		return [what + bare];
+		const title = `control range (${control.title}; 95 % of ${control.n} draws a cell)`;
+		const where = words
+			? "Numbers are printed only where they leave the"
+			: "A cell's read-out has its";
+		return [` ${where} ${title}.${bare}`];
 	}
-	const said = ` Numbers are printed from ${weight(MATTERS, 1)} on; `;
+	const said = words ? ` Numbers are printed from ${weight(MATTERS, 1)} on; ` : " There is ";
 	const run = state.patches.can_run
 		? [" · ", action("run", "control", { grid: index, number: null })]
 		: [];
@@ -67,7 +70,7 @@ function estimate({ grid, state }: Scene): Said {
 /** Slanted names have room for one prompt only: the other one's words are told here. */
 function differing(scene: Scene): Said {
 	const { grid } = scene;
-	if (grid.by !== "position") return [];
+	if (grid.by !== "position" || scene.flat) return [];
 	const tokens = otherTokens(grid);
 	const other = grid.columns.flatMap((position, i) => {
 		const token = tokens[i];
@@ -98,7 +101,7 @@ export function gridLabel(scene: Scene): string {
 	const name =
 		grid.by === "head" ? `head ${grid.columns[column]}` : `position ${grid.columns[column]}`;
 	const value = valueAt(scene, state.cursor);
-	const share = Number.isNaN(value) ? "not run" : `share ${weight(value)}`;
+	const said = Number.isNaN(value) ? "not run" : `share ${share(value)}`;
 	const from = state.source === null ? "" : `; patching from position ${state.source}`;
-	return `grid of ${size}; layer ${grid.layers[row]}, ${name}, ${share}${from}`;
+	return `grid of ${size}; layer ${grid.layers[row]}, ${name}, ${said}${from}`;
 }

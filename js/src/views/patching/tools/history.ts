@@ -6,7 +6,7 @@ import type { Scene } from "../scene";
 import type { State } from "../state";
 import type { Core } from "../view";
 import { compared as toggled } from "./steps";
-import { action, metricName, quantity, range, topLine } from "./words";
+import { action, metricName, quantity, range, share, topLine } from "./words";
 
 /** The patches made by hand: what, how much, its control, what the model said; two compared. */
 export function makeHistory({ runs: node, life, dispatch, state }: Core): (scene: Scene) => void {
@@ -57,7 +57,7 @@ function row({ state, grid }: Scene, run: WirePatchedRun): HTMLElement {
 	const cells: (Node | string)[][] = [
 		[box],
 		whatOf(run, grid.source, grid.target),
-		[h("b", {}, weight(run.share)), h("span", { class: "iw-dim" }, spread)],
+		[h("b", {}, share(run.share)), h("span", { class: "iw-dim" }, spread)],
 		[quantity(run.raw, run.unit)],
 		noted,
 		topLine(run.top),

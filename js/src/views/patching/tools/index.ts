@@ -122,7 +122,7 @@ export default function makeTools(core: Core): Tools {
 			drawPanel(now);
 			if (!scene) return;
 			const of = scene;
-			onCaption([of.grid, now.patches.can_run, now.beyond, now.offline], () =>
+			onCaption([of.grid, now.patches.can_run, now.beyond, now.offline, of.words, of.flat], () =>
 				chrome.caption.replaceChildren(...captionOf(of)),
 			);
 			onLabel([of.grid, now.cursor, now.source, now.patches], () =>

@@ -1,19 +1,19 @@
 import { div, h, memo } from "../../../shared/dom";
-import { weight } from "../../../shared/format";
 import type { At } from "../../../shared/grid/types";
 import { tokenNode } from "../../../shared/tokens";
 import { flipped, partners, type Scene } from "../scene";
 import { same } from "../state";
 import type { Core } from "../view";
 import { cellAt, detailsOf, outputAt, valueAt } from "./cells";
-import { action, line, metricName, quantity, range, topNodes } from "./words";
+import { action, line, metricName, quantity, range, share, topNodes } from "./words";
 
 const WIDTH = 232;
 const APART = 8;
+const FEW_ROWS = 6;
 
 /** What is known of one cell: at the pointer, or of the one that was clicked. */
 export function makePopover(core: Core): (scene: Scene) => void {
-	const { box, grid, life } = core;
+	const { box, grid, life, root } = core;
 	const pop = div("pt-pop");
 	pop.hidden = true;
 	box.append(pop);
@@ -42,10 +42,13 @@ export function makePopover(core: Core): (scene: Scene) => void {
 				? cell.x + cell.width + APART
 				: cell.x - WIDTH - APART;
 		const left = Math.max(0, Math.min(room - WIDTH, x));
-		// where neither side is free it stands below, so that its own cell stays in sight
-		const covers = left < cell.x + cell.width && left + WIDTH > cell.x;
-		const top = cell.y + cell.height + APART - (covers ? 0 : 4);
+		const under = scene.grid.layers.length - 1 - flipped(scene.grid, at)[0];
+		const low = under <= FEW_ROWS ? under * cell.height : 0; // then it hides no cell at all
+		const top = cell.y + cell.height + low + APART;
 		node.style.cssText = `left:${left}px;top:${top}px;width:${WIDTH}px`;
+		// an output as high as its content would cut it off
+		const end = around.offsetTop + top + node.offsetHeight + APART;
+		if (end > root.offsetHeight) root.style.minHeight = `${end}px`;
 	}
 }
 
@@ -74,11 +77,11 @@ function facts(scene: Scene, at: At, value: number): Node[] {
 	const i = cellAt(grid, at);
 	const run = outputAt(state, index, at);
 	const nodes: Node[] = [];
-	if (grid.exact) nodes.push(line("share restored", h("b", {}, weight(value))));
+	if (grid.exact) nodes.push(line("share restored", h("b", {}, share(value))));
 	else {
 		const estimate = values[i] ?? Number.NaN;
-		nodes.push(line("estimated share", run ? weight(estimate) : h("b", {}, weight(estimate))));
-		if (run) nodes.push(line("exact share", h("b", {}, weight(run.share))));
+		nodes.push(line("estimated share", run ? share(estimate) : h("b", {}, share(estimate))));
+		if (run) nodes.push(line("exact share", h("b", {}, share(run.share))));
 	}
 	const raw = run && !grid.exact ? run.raw : details.raw?.[i];
 	if (raw !== undefined) nodes.push(line(metricName(grid), quantity(raw, grid.unit)));

@@ -1,9 +1,9 @@
 import { h, memo } from "../../../shared/dom";
-import { weight } from "../../../shared/format";
 import { spelled, tokenNode } from "../../../shared/tokens";
 import { columnLabel, type Scene } from "../scene";
 import type { Core } from "../view";
 import { valueAt } from "./cells";
+import { share } from "./words";
 
 /** The grid in numbers. */
 export function makeTable({ table: node }: Core): (scene: Scene) => void {
@@ -26,7 +26,7 @@ function table(scene: Scene): HTMLElement {
 	const rows = grid.layers.map((layer, row) => {
 		const cells = grid.columns.map((_, column) => {
 			const value = valueAt(scene, [row, column]);
-			return h("td", { class: "iw-r" }, Number.isNaN(value) ? "" : weight(value));
+			return h("td", { class: "iw-r" }, Number.isNaN(value) ? "" : share(value));
 		});
 		return h("tr", {}, h("th", { scope: "row" }, `L${layer}`), ...cells);
 	});

@@ -15,7 +15,7 @@ export function makeSites({ chrome, life, dispatch, state }: Core): (scene: Scen
 	const beyond = tick(life, "only beyond control", () =>
 		dispatch({ type: "toggle", what: "beyond" }),
 	);
-	beyond.node.classList.add("iw-quick");
+	beyond.node.classList.add("iw-pt-quick");
 	chrome.tools.append(sites.node, beyond.node);
 	return ({ state: now, grid }) => {
 		const grids = now.payload?.grids ?? [];
@@ -38,7 +38,7 @@ export function makeScale({ scale }: Core): (scene: Scene) => void {
 function scaleOf(grid: WirePatchGrid): Node[] {
 	const metric = metricName(grid);
 	const denoising = grid.direction === "denoising";
-	const what = denoising ? `share of ${metric} restored` : `share of ${metric} lost, as −`;
+	const what = denoising ? `share of ${metric} restored` : `change of ${metric}, as a share`;
 	const key = (name: string, words: string) =>
 		h("span", { class: "iw-leg" }, h("i", { class: `${name} iw-pt-key` }), words);
 	return [

@@ -3,13 +3,19 @@ import { h, word } from "../../../shared/dom";
 import { percent, weight } from "../../../shared/format";
 import { tokenNode } from "../../../shared/tokens";
 
+/** 0.46, −0.09; what rounds to nothing is 0.00. */
+export const share = (value: number): string => weight(Math.round(value * 100) / 100);
+
 /** A logit with its sign, as many places as it needs. */
 export function quantity(value: number, unit: string): string {
 	const plus = value > 0 && unit === "logits" ? "+" : "";
 	return `${plus}${weight(value)}${unit ? ` ${unit}` : ""}`;
 }
 
-export const range = (low: number, high: number): string => `${weight(low)}–${weight(high)}`;
+export function range(low: number, high: number): string {
+	const [a, b] = [share(low), share(high)];
+	return `${a}${b.startsWith("−") ? " to " : "–"}${b}`;
+}
 
 /** A word that acts, with what it acts on. */
 export const action = (text: string, name: string, fields: Record<string, unknown> = {}) =>
@@ -22,7 +28,8 @@ export const action = (text: string, name: string, fields: Record<string, unknow
 export const line = (name: Node | string, ...value: (Node | string)[]): HTMLElement =>
 	h("div", { class: "iw-pt-line" }, h("span", {}, name), h("span", { class: "iw-pt-v" }, ...value));
 
-const chance = (p: number): string => (p >= 0.01 ? percent(p) : weight(p));
+const chance = (p: number): string =>
+	p >= 0.1 ? percent(p) : p >= 0.0005 ? `${weight(100 * p, 1)}\u2009%` : weight(p);
 
 /** The most probable next tokens, each with its bar. */
 export function topNodes(top: readonly TopToken[]): Node[] {
@@ -43,4 +50,4 @@ export const topLine = (top: readonly TopToken[], count = 2): Node[] =>
 		);
 
 export const metricName = ({ metric }: Pick<WirePatchGrid, "metric">): string =>
-	metric.replace(/ ['"].*$/, "");
+	metric.replace(/ (of )?['"].*$| of each pair's answers/, "");
