@@ -132,7 +132,9 @@ def _recipe(model: Model, sweep: Sweep) -> Recipe:
     options = {"site": sites, **sweep.options}
     more = [f"{option}={_text(value)}" for option, value in options.items()]
     call = ", ".join([*given, *more])
-    return Recipe((IMPORT, "", asked, "board = iw.Board(model)", f"view = board.{name}({call})"))
+    return Recipe(
+        (IMPORT, "", asked, "board = iw.Board(model)", f"view = board.{name}({call})")
+    )
 
 
 def _text(value: Any) -> str:

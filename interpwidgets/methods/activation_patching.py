@@ -122,7 +122,7 @@ def activation_patching(
 
 
 def _swept(plan: GridPlan, *sweep: Any) -> bool:
-    """Return whether a sweep came to its end; an interrupt may also come before its first run."""
+    """Return whether a sweep came to its end; an interrupt may come before its first run."""
     try:
         return plan.sweep(*sweep)
     except KeyboardInterrupt:

@@ -166,7 +166,9 @@ class PatchedRuns:
             pair: In which pair.
             donor: The values to put there; by default the other run's own.
         """
-        given = self.donor(pair, place.site, place.layer) if donor is None else donor[place.layer]
+        given = (
+            self.donor(pair, place.site, place.layer) if donor is None else donor[place.layer]
+        )
         side = "clean" if self.grid.direction == "denoising" else "corrupted"
         mapping = None if place.site == "pattern" else self.mapping(place, pair)
         return Patch(

@@ -69,7 +69,9 @@ def test_a_sweep_fills_in_and_says_how_far_it_is(
 
     def watch(view: PatchGrid, results: Any) -> None:
         drawn(view, results)
-        seen.append((results[-1].n_left, view.payload["grids"][-1]["left"], view.status["kind"]))
+        seen.append(
+            (results[-1].n_left, view.payload["grids"][-1]["left"], view.status["kind"])
+        )
 
     monkeypatch.setattr(PatchGrid, "show_so_far", watch)
     view = make(model, batch=6)
@@ -77,6 +79,21 @@ def test_a_sweep_fills_in_and_says_how_far_it_is(
     assert all(left == of_payload for left, of_payload, _ in seen)
     assert {kind for _, _, kind in seen[1:]} == {"running"}
     assert view.payload["grids"][0]["left"] == 0
+
+
+def test_a_long_sweep_is_shown_before_its_cell_ends(
+    model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[PatchGrid] = []
+    monkeypatch.setattr(PatchGrid, "display_early", shown.append)
+    make(model)
+    assert shown == []
+    monkeypatch.setattr(patching_bench, "EARLY_S", -1.0)
+    view = make(model)
+    assert shown
+    shown.clear()
+    ask(view, model, "rerun")  # not in a cell
+    assert shown == []
 
 
 def test_an_interrupt_keeps_what_is_done_and_run_again_completes_it(

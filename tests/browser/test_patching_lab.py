@@ -1,4 +1,4 @@
-"""A journey through a grid of patches in a real JupyterLab: sweep, click, drag, control, restore."""
+"""A journey through a grid of patches in a real JupyterLab."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_sweep_a_click_a_drag_a_control_and_a_restored_run(open_notebook: Open
     cells = view.locator(".iw-g-cells")
     box = cells.bounding_box()
     assert box is not None
-    n = int(view.locator("[data-column]").last.get_attribute("data-column") or 0) + 1
+    n = view.locator("[data-source]").count()
     cell = {"x": box["width"] / n, "y": box["height"] / 4}
 
     def place(row: int, column: int) -> dict[str, float]:

@@ -199,9 +199,7 @@ def test_a_cell_before_the_first_difference_is_as_corrupted(model: Any) -> None:
 
 def test_denoising_is_noising_of_the_exchanged_pair(model: Any) -> None:
     one = grid_of(model, direction="denoising")
-    other = activation_patching(
-        model, CORRUPTED, CLEAN, answers=ANSWERS, direction="noising"
-    )
+    other = activation_patching(model, CORRUPTED, CLEAN, answers=ANSWERS, direction="noising")
     np.testing.assert_array_equal(one.raw, other.raw)
     np.testing.assert_allclose(one.values, 1 - other.values)
 

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-import interpwidgets as iw
 import zoo
 from interpwidgets.errors import InterventionError, MetricError, ResultError
 from interpwidgets.methods.activation_patching import activation_patching

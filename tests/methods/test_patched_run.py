@@ -35,7 +35,9 @@ def grid(model: Any) -> PatchingGrid:
     return result
 
 
-def by_hook(model: Any, layer: int, source_pos: int, pos: int, scale_of: int | None = None) -> Any:
+def by_hook(
+    model: Any, layer: int, source_pos: int, pos: int, scale_of: int | None = None
+) -> Any:
     """Logits after the last token, a block's input at one position taken from elsewhere."""
     block, kept = model._module.transformer.h[layer], []
 
@@ -69,7 +71,9 @@ def test_a_patch_from_another_position_is_a_plain_hook(
     p, ids = logits.softmax(-1).topk(5)
     np.testing.assert_allclose([chance for _, chance in run.top], p, atol=1e-6)
     tokenizer = model.tokenizer
-    assert [text.strip() for text, _ in run.top] == tokenizer.convert_ids_to_tokens(ids.tolist())
+    assert [text.strip() for text, _ in run.top] == tokenizer.convert_ids_to_tokens(
+        ids.tolist()
+    )
 
 
 @pytest.mark.parametrize("direction", ["denoising", "noising"])
@@ -98,7 +102,9 @@ def test_the_control_is_another_position_as_long(model: Any, grid: PatchingGrid)
     )
     of_grid = patching_control(model, grid, n=99, cells=[(1, 2)])
     assert of_grid.control_raw is not None
-    np.testing.assert_allclose(every.control_raw[:, 0], of_grid.control_raw[:, 0, 1, 2], atol=1e-5)
+    np.testing.assert_allclose(
+        every.control_raw[:, 0], of_grid.control_raw[:, 0, 1, 2], atol=1e-5
+    )
     low, high = every.control_interval() or (0, 0)
     assert low < high
 

@@ -16,6 +16,7 @@ from interpwidgets.results.patching import PatchingGrid
 from interpwidgets.results.tokens import Tokens
 from interpwidgets.selection import Selection
 from interpwidgets.show import show
+from interpwidgets.widgets import patching
 from interpwidgets.widgets.patching import PatchGrid
 from interpwidgets.widgets.patching_payload import grid_name, patching_payload, wire_run
 
@@ -311,3 +312,22 @@ def test_its_figure_its_page_and_its_line(view: PatchGrid) -> None:
     assert view.code().count("view.patch(") == 0
     view.add_run(run_of())
     assert "view.patch(3, 2, source_pos=1)" in view.code()
+
+
+def test_a_view_that_was_shown_early_is_not_shown_again_by_its_cell(
+    view: PatchGrid, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[PatchGrid] = []
+    cell: list[object] = [None]
+    monkeypatch.setattr(patching, "display_view", shown.append)
+    monkeypatch.setattr(patching, "current_execution", lambda: cell[0])
+    view.display_early()
+    assert shown == []  # in no cell there is nowhere to show it
+    cell[0] = "first"
+    view.display_early()
+    view.display_early()
+    view._ipython_display_()
+    assert len(shown) == 1
+    cell[0] = "second"
+    view._ipython_display_()
+    assert len(shown) == 2

@@ -24,6 +24,10 @@ export function makeHistory({ runs: node, life, dispatch, state }: Core): (scene
 	};
 }
 
+/** The metric itself stands back where there is little room: the share is of it. */
+const METRIC = 3;
+const wide = (column: number): string | false => column === METRIC && "iw-pt-wide";
+
 function list(scene: Scene): Node[] {
 	const { state } = scene;
 	const { runs } = state.patches;
@@ -31,7 +35,11 @@ function list(scene: Scene): Node[] {
 	const head = h("div", { class: "iw-h" }, h("b", {}, "Patched by hand"), copy);
 	const metric = metricName(runs[0] ?? scene.grid);
 	const names = ["", "what was patched", "share", metric, "control", "next token", ""];
-	const top = h("tr", {}, ...names.map((name) => h("th", { scope: "col" }, name)));
+	const top = h(
+		"tr",
+		{},
+		...names.map((name, i) => h("th", { scope: "col", class: wide(i) }, name)),
+	);
 	const rows = runs.map((run) => row(scene, run));
 	const table = h("table", {}, h("thead", {}, top), h("tbody", {}, ...rows));
 	return [head, h("div", { class: "iw-pt-rows" }, table), ...compared(scene)];
@@ -63,7 +71,7 @@ function row({ state, grid }: Scene, run: WirePatchedRun): HTMLElement {
 		topLine(run.top),
 		restoreWords(state, number),
 	];
-	const line = h("tr", {}, ...cells.map((nodes) => h("td", {}, ...nodes)));
+	const line = h("tr", {}, ...cells.map((nodes, i) => h("td", { class: wide(i) }, ...nodes)));
 	set(line, { class: on ? "iw-pt-on" : null });
 	return line;
 }
