@@ -240,9 +240,10 @@ class Bench:
 
     def _grid_of(self, run: PatchedRun) -> PatchingGrid:
         place = run.place
-        for grid in self._view.results:
+        grids: Sequence[PatchingGrid] = self._view.results
+        for grid in grids:
             if grid.site == place.site and (grid.by == "head") == bool(place.heads):
-                return grid  # type: ignore[no-any-return]
+                return grid
         raise InterventionError(f"the view has no grid of {place.site} any more; run its cell.")
 
     # ------------------------------------------------------------------- queue, progress

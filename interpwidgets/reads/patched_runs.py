@@ -28,7 +28,7 @@ TOP_K = 5
 #: Bytes of one prompt's values up to which all layers are recorded in one forward.
 DONOR_BYTES = 2**26
 #: The metric of an unchanged run may differ so much from the grid's: other batch, same number.
-_SAME = {"rtol": 1e-3, "atol": 1e-4}
+_RELATIVE, _ABSOLUTE = 1e-3, 1e-4
 
 Top = tuple[tuple[str, float], ...]
 
@@ -93,7 +93,7 @@ class PatchedRuns:
     def _check_same(self, pair: int, now: tuple[float, float]) -> None:
         grid = self.grid
         before = float(grid.clean_values[pair]), float(grid.corrupted_values[pair])
-        if not np.allclose(now, before, **_SAME):
+        if not np.allclose(now, before, rtol=_RELATIVE, atol=_ABSOLUTE):
             raise InterventionError(
                 f"without a patch the model gives {now[0]:.4g} and {now[1]:.4g} here and gave "
                 f"{before[0]:.4g} and {before[1]:.4g} for the grid: weights, adapter or "
@@ -201,7 +201,9 @@ class PatchedRuns:
             place: What is patched.
             pairs: In which pairs; the next tokens are those of the first.
         """
-        raw, top, number = [], (), 0
+        raw: list[float] = []
+        top: Top = ()
+        number = 0
         for pair in pairs:
             self.ends(pair)
             logits, number = self.logits(place, pair)

@@ -86,6 +86,7 @@ def test_a_long_sweep_is_shown_before_its_cell_ends(
 ) -> None:
     shown: list[PatchGrid] = []
     monkeypatch.setattr(PatchGrid, "display_early", shown.append)
+    monkeypatch.setattr(patching_bench, "EARLY_S", 1e9)
     make(model)
     assert shown == []
     monkeypatch.setattr(patching_bench, "EARLY_S", -1.0)
