@@ -85,7 +85,11 @@ def test_a_long_sweep_is_shown_before_its_cell_ends(
     model: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown: list[PatchGrid] = []
-    monkeypatch.setattr(PatchGrid, "display_early", lambda view: shown.append(view))
+
+    def note(view: PatchGrid) -> None:
+        shown.append(view)
+
+    monkeypatch.setattr(PatchGrid, "display_early", note)
     monkeypatch.setattr(patching_bench, "EARLY_S", 1e9)
     make(model)
     assert shown == []
