@@ -17,18 +17,14 @@ if TYPE_CHECKING:
     from interpwidgets.arrays.calls import show_tokens as show_tokens
     from interpwidgets.board.calls import attention as attention
     from interpwidgets.board.calls import surprisal as surprisal
+    from interpwidgets.board.patching_calls import activation_patching as activation_patching
+    from interpwidgets.board.patching_calls import attribution_patching as attribution_patching
     from interpwidgets.board.session import Board as Board
     from interpwidgets.export import export as export
     from interpwidgets.methods.ablation_sweep import ablation_control as ablation_control
     from interpwidgets.methods.ablation_sweep import ablation_sweep as ablation_sweep
-    from interpwidgets.methods.activation_patching import (
-        activation_patching as activation_patching,
-    )
     from interpwidgets.methods.activation_patching import patching_control as patching_control
     from interpwidgets.methods.activations import activations as activations
-    from interpwidgets.methods.attribution_patching import (
-        attribution_patching as attribution_patching,
-    )
     from interpwidgets.methods.direct_logit_attribution import (
         direct_logit_attribution as direct_logit_attribution,
     )
@@ -62,12 +58,12 @@ _WHERE = {
     "Selection": "selection",
     "ablation_control": "methods.ablation_sweep",
     "ablation_sweep": "methods.ablation_sweep",
-    "activation_patching": "methods.activation_patching",
+    "activation_patching": "board.patching_calls",
     "activations": "methods.activations",
     "adapter": "models.adapting",
     "attention": "board.calls",
     "attention_received": "methods.token_values",
-    "attribution_patching": "methods.attribution_patching",
+    "attribution_patching": "board.patching_calls",
     "describe": "models.description",
     "direct_logit_attribution": "methods.direct_logit_attribution",
     "export": "export",
@@ -93,9 +89,7 @@ _WHERE = {
 
 #: What returns a bare Result: ``show`` is loaded with it, which knows how that is drawn.
 _DRAWN = (
-    "activation_patching",
     "attention_received",
-    "attribution_patching",
     "head_scores",
     "load_result",
     "logit_lens",

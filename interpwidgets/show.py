@@ -36,6 +36,7 @@ from interpwidgets.widgets.head_scores_figure import head_scores_figure
 from interpwidgets.widgets.head_scores_static import head_scores_html
 from interpwidgets.widgets.lens_figure import lens_figure
 from interpwidgets.widgets.lens_static import lens_html
+from interpwidgets.widgets.patching import PatchGrid
 from interpwidgets.widgets.patching_figure import patching_figure
 from interpwidgets.widgets.patching_static import patching_html
 from interpwidgets.widgets.path_patching_figure import path_patching_figure
@@ -56,13 +57,13 @@ from interpwidgets.widgets.weights_static import (
 VIEWS: dict[type[Result], type[View]] = {
     AttentionPattern: AttentionView,
     TokenValues: TokensView,
+    PatchingGrid: PatchGrid,
 }
 
 #: Results that are drawn as plain HTML, without a view.
 PAGES: dict[type[Result], Callable[[Any], str]] = {
     HeadScores: head_scores_html,
     LogitLens: lens_html,
-    PatchingGrid: patching_html,
     PathPatching: path_patching_html,
     AblationSweep: ablation_sweep_html,
     DirectLogitAttribution: attribution_html,
@@ -145,9 +146,16 @@ def _circuitsvis_of_tokens(view: TokensView, row: int | str | None = None) -> In
     return tokens_circuitsvis(result, view.row if row is None else row)
 
 
+def _figure_of_patching(view: PatchGrid, **more: Any) -> Any:
+    result = view.result
+    assert result is not None
+    return patching_figure(result, **more)
+
+
 FIGURES: dict[type[Result], Callable[..., Any]] = {
     AttentionPattern: _figure_of_attention,
     TokenValues: _figure_of_tokens,
+    PatchingGrid: _figure_of_patching,
 }
 CIRCUITSVIS: dict[type[Result], Callable[..., InlinePage]] = {
     AttentionPattern: _circuitsvis_of_attention,
