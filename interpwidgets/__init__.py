@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from interpwidgets.arrays.calls import show_attention as show_attention
     from interpwidgets.arrays.calls import show_tokens as show_tokens
     from interpwidgets.board.calls import attention as attention
+    from interpwidgets.board.calls import logit_lens as logit_lens
     from interpwidgets.board.calls import surprisal as surprisal
     from interpwidgets.board.session import Board as Board
     from interpwidgets.export import export as export
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
         direct_logit_attribution as direct_logit_attribution,
     )
     from interpwidgets.methods.head_scores import head_scores as head_scores
-    from interpwidgets.methods.logit_lens import logit_lens as logit_lens
     from interpwidgets.methods.references import references as references
     from interpwidgets.methods.singular_directions import (
         singular_directions as singular_directions,
@@ -67,7 +67,7 @@ _WHERE = {
     "load": "models.loading",
     "load_result": "results.saved",
     "load_tuned_lens": "reads.translators",
-    "logit_lens": "methods.logit_lens",
+    "logit_lens": "board.calls",
     "patching_control": "methods.activation_patching",
     "references": "methods.references",
     "register_architecture": "models.registering",
@@ -88,7 +88,6 @@ _DRAWN = (
     "attribution_patching",
     "head_scores",
     "load_result",
-    "logit_lens",
     "patching_control",
     *("attention_received", "direct_logit_attribution", "head_scores", "load_result"),
     *("singular_directions", "weight_circuits"),

@@ -30,8 +30,8 @@ from interpwidgets.widgets.base import View
 from interpwidgets.widgets.display import display_view
 from interpwidgets.widgets.head_scores_figure import head_scores_figure
 from interpwidgets.widgets.head_scores_static import head_scores_html
+from interpwidgets.widgets.lens import LensGrid
 from interpwidgets.widgets.lens_figure import lens_figure
-from interpwidgets.widgets.lens_static import lens_html
 from interpwidgets.widgets.patching_figure import patching_figure
 from interpwidgets.widgets.patching_static import patching_html
 from interpwidgets.widgets.placement import PLACES
@@ -50,12 +50,12 @@ from interpwidgets.widgets.weights_static import (
 VIEWS: dict[type[Result], type[View]] = {
     AttentionPattern: AttentionView,
     TokenValues: TokensView,
+    LogitLens: LensGrid,
 }
 
 #: Results that are drawn as plain HTML, without a view.
 PAGES: dict[type[Result], Callable[[Any], str]] = {
     HeadScores: head_scores_html,
-    LogitLens: lens_html,
     PatchingGrid: patching_html,
     DirectLogitAttribution: attribution_html,
     SingularDirections: singular_directions_html,
@@ -137,7 +137,15 @@ def _circuitsvis_of_tokens(view: TokensView, row: int | str | None = None) -> In
     return tokens_circuitsvis(result, view.row if row is None else row)
 
 
+def _figure_of_lens(view: LensGrid, measure: str | None = None, **more: Any) -> Any:
+    result = view.result
+    assert result is not None
+    of = view.measure if view.measure != "rank" else "probability"
+    return lens_figure(result, measure or of, **more)
+
+
 FIGURES: dict[type[Result], Callable[..., Any]] = {
+    LogitLens: _figure_of_lens,
     AttentionPattern: _figure_of_attention,
     TokenValues: _figure_of_tokens,
 }
