@@ -24,7 +24,7 @@ from interpwidgets.widgets.tokens_payload import token_infos
 #: Bytes of a payload, about: what does not fit comes when it is asked for.
 BUDGET = 540_000
 
-#: Predictions up to which their numbers travel as float32; more do as float16.
+#: Predictions up to which entropy, KL and targets travel as float32; more do as float16.
 EXACT = 12_000
 
 #: Bytes of a word with its id, about.
@@ -64,7 +64,6 @@ def lens_payload(
     """
     columns, ids = lens_columns(result, held.columns, also=_best(result))
     way = f"{result.site} → {result.lens or 'ln_final'} → unembed"
-    dtype = dtype_of(result)
     return {
         "version": 1,
         "kind": "logit_lens",
@@ -76,11 +75,11 @@ def lens_payload(
         "site": result.site,
         "layers": list(result.layers),
         "k": result.top_k,
-        "dtype": dtype,
+        "dtype": dtype_of(result),
         "ids": columns.pop("ids"),
         "words": columns.pop("words"),
         "best": _index(_best(result), ids),
-        "best_logprob": _numbers(_best_logprob(result), dtype),
+        "best_logprob": _numbers(_best_logprob(result), "float32"),
         "targets": [
             {"id": i, "text": text}
             for i, text in zip(result.target_ids, result.target_text, strict=True)
@@ -95,7 +94,7 @@ def lens_payload(
 
 
 def dtype_of(result: LogitLens) -> Literal["float32", "float16"]:
-    """Return what numbers of every layer and position travel as."""
+    """Return what the maps of a Result travel as."""
     return "float32" if result.entropy.size <= EXACT else "float16"
 
 
@@ -157,7 +156,7 @@ def held_within(result: LogitLens, chosen: Sequence[int], budget: int = BUDGET) 
     n_layers, n = result.entropy.shape
     width = 4 if dtype_of(result) == "float32" else 2
     named = len(np.unique(_best(result)))
-    left = budget - n * 40 - result.entropy.size * (4 + width) - named * WORD
+    left = budget - n * 40 - result.entropy.size * 8 - named * WORD
     first = dict.fromkeys(pos for pos in chosen if pos < n)
     if not first:
         first = {n - 1: None}

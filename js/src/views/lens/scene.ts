@@ -7,10 +7,17 @@ import type { Store } from "./store";
 
 export type Dispatch = (action: Action) => void;
 
-/** Pixels: from here on the lines stand beside the grid, sharing its layer axis. */
-export const BESIDE = 900;
-/** Pixels of a cell with a word in it. */
-const WORD = 64;
+/** Pixels: from here on lines may stand beside the grid, and their room and the space before. */
+const BESIDE = 900;
+export const LINES = 336;
+/** Pixels of a cell that words are asked for in, and of the least one with a word. */
+const [WORD, LEAST] = [64, 44];
+
+/** Lines share the grid's layer axis where there is room, and not at the cost of its words. */
+export function isBeside({ payload, width, state }: Bare): boolean {
+	const fits = (room: number) => (room - 48) / payload.tokens.length >= LEAST;
+	return width >= BESIDE && (state.words || fits(width - LINES) || !fits(width));
+}
 
 /** What one drawing is of: the state, and what follows from it. */
 export interface Scene {
@@ -19,6 +26,8 @@ export interface Scene {
 	store: Store;
 	theme: Theme;
 	width: number;
+	/** The lines stand beside the grid. */
+	beside: boolean;
 	measure: Measure;
 	/** Whose number colours the cells; −1: that of the token shown. */
 	target: number;
@@ -27,40 +36,38 @@ export interface Scene {
 	top: number;
 }
 
+/** A scene before its grid is made. */
+export type Bare = Omit<Scene, "grid" | "top" | "beside">;
+
 export const word = (text: string): TokenInfo => ({ text, special: false, generated: false });
 
-/** The number that colours a cell; null: it is on its way. */
-export function valueAt(scene: Omit<Scene, "grid" | "top">, [row, column]: At): number | null {
-	const { payload, store, measure, target } = scene;
-	const at = (payload.layers.length - 1 - row) * payload.tokens.length + column;
-	if (measure === "probability") {
-		const logprob = target < 0 ? store.logprob : store.map("logprob", target);
-		return logprob && Math.exp(logprob[at] ?? Number.NaN);
-	}
-	const numbers = store.map(measure, target);
-	if (!numbers) return null;
-	const value = numbers[at] ?? Number.NaN;
-	return measure === "rank" ? (value < 0 ? Number.NaN : value + 1) : value;
+/** Shares of the scale's end, row by row from the top, and what that end is. */
+export interface Colours {
+	levels: Float32Array;
+	top: number;
+}
+
+/** Where a cell's numbers are, which begin with the first layer. */
+export const cellOf = ({ payload }: Pick<Scene, "payload">, [row, column]: At): number =>
+	(payload.layers.length - 1 - row) * payload.tokens.length + column;
+
+/** How probable the token shown is; all other numbers come with the tools. */
+export function plainColours({ payload, store, measure, target }: Bare): Colours {
+	const columns = payload.tokens.length;
+	const shown = measure === "probability" && target < 0;
+	const level = (_: number, i: number) => {
+		const at: At = [Math.floor(i / columns), i % columns];
+		return shown ? Math.exp(store.logprob[cellOf({ payload }, at)] as number) : MASKED;
+	};
+	return { levels: store.logprob.map(level), top: 1 };
 }
 
 /** The cells, their words, and the prompt below them. */
-export function gridOf(scene: Omit<Scene, "grid" | "top">): Pick<Scene, "grid" | "top"> {
-	const { payload, store, measure, state } = scene;
+export function gridOf(scene: Bare, colours: Colours): Pick<Scene, "grid" | "top"> {
+	const { payload, store, state } = scene;
 	const { layers, tokens } = payload;
-	const [rows, columns] = [layers.length, tokens.length];
-	const values = Array.from({ length: rows * columns }, (_, i) =>
-		valueAt(scene, [Math.floor(i / columns), i % columns]),
-	);
-	const finite = values.filter((value) => value !== null && Number.isFinite(value)) as number[];
-	const most = finite.reduce((a, b) => Math.max(a, b), 0);
-	const top = measure === "probability" ? 1 : most || 1;
-	const level = (value: number | null) => {
-		if (value === null) return MASKED;
-		if (measure !== "rank") return value / top;
-		return top > 1 ? 1 - Math.log(value) / Math.log(top) : 1;
-	};
-	const bestAt = (row: number, column: number) =>
-		store.best[(rows - 1 - row) * columns + column] ?? -1;
+	const rows = layers.length;
+	const bestAt = (row: number, column: number) => store.best[cellOf(scene, [row, column])] ?? -1;
 	const next = tokens.map((_, i): TokenInfo | null => tokens[i + 1] ?? null);
 	const grid: GridData = {
 		rows: layers.map((layer) => `L${layer}`).reverse(),
@@ -74,7 +81,7 @@ export function gridOf(scene: Omit<Scene, "grid" | "top">): Pick<Scene, "grid" |
 			},
 		],
 		columnsAt: "bottom",
-		levels: Float32Array.from(values, level),
+		levels: colours.levels,
 		signed: false,
 		text(row, column) {
 			const id = bestAt(row, column);
@@ -84,7 +91,7 @@ export function gridOf(scene: Omit<Scene, "grid" | "top">): Pick<Scene, "grid" |
 		mostWidth: 76,
 		...(state.words ? { leastWidth: WORD } : {}),
 	};
-	return { grid, top };
+	return { grid, top: colours.top };
 }
 
 const nextIs = ({ store }: { store: Store }, id: number, { text }: TokenInfo): boolean =>

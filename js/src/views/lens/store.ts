@@ -1,5 +1,5 @@
 import type { Bytes, LensMap, LensPayload } from "../../contract.gen";
-import { bytesOf, decodeHalf } from "../../shared/tensor";
+import { bytesOf } from "../../shared/tensor";
 
 const NONE = 2 ** 32 - 1;
 
@@ -32,16 +32,14 @@ export class Store {
 	maps = new Map<string, Numbers>();
 	columns = new Map<number, Column>();
 	private names = new Map<number, string>();
-	private half = false;
 
 	setPayload(payload: LensPayload | null): void {
 		this.version++;
 		for (const held of [this.maps, this.columns, this.names]) held.clear();
 		if (!payload) return;
-		this.half = payload.dtype === "float16";
 		this.name(payload.ids, payload.words);
 		this.best = idsOf(payload.best, payload.ids);
-		this.logprob = this.numbers(payload.best_logprob);
+		this.logprob = new Float32Array(whole(payload.best_logprob));
 		const count = payload.tokens.length * payload.layers.length;
 		if (this.best.length !== count)
 			throw new Error(`${count} predictions came as ${this.best.length}`);
@@ -49,11 +47,6 @@ export class Store {
 
 	name(ids: readonly number[], texts: readonly string[]): void {
 		for (const [i, id] of ids.entries()) this.names.set(id, texts[i] ?? "");
-	}
-
-	/** Numbers of every layer and position, exact or as float16. */
-	numbers(data: Bytes): Float32Array {
-		return this.half ? decodeHalf(bytesOf(data)) : new Float32Array(whole(data));
 	}
 
 	/** By layer and position; null: not here. */

@@ -7,13 +7,18 @@ import type { GridMarks } from "../../shared/grid/types";
 import type { Life } from "../../shared/life";
 import type { Answer, Rpc } from "../../shared/rpc";
 import { currentTheme } from "../../shared/theme";
-import { BESIDE, type Dispatch, gridOf, type Scene } from "./scene";
+import {
+	type Bare,
+	type Colours,
+	type Dispatch,
+	gridOf,
+	isBeside,
+	LINES,
+	plainColours,
+	type Scene,
+} from "./scene";
 import { type Edit, pinnedCells, rowOf, type State, selectedCells, shownMeasure } from "./state";
 import type { Store } from "./store";
-
-/** Pixels of the lines beside the grid, at least, and of the space between. */
-const LINES = 300;
-const BETWEEN = 36;
 
 /** What the view works on. */
 export interface Base {
@@ -47,6 +52,7 @@ export interface Tools {
 	changed(state: State): void;
 	draw(state: State, scene: Scene | null, layout: GridLayout | null): void;
 	edit(state: State, action: Edit): State;
+	colours(scene: Bare): Colours;
 	/** What stands in the title line and before the figure. */
 	said(state: State, scene: Scene | null): { sub: string; notes: string[] };
 }
@@ -59,11 +65,7 @@ export function makeView(base: Base, onMore: () => void) {
 		hover: (at) => dispatch({ type: "hover", at }),
 		press: (at, event) =>
 			dispatch({ type: event.ctrlKey || event.metaKey || event.shiftKey ? "pin" : "press", at }),
-		move(by) {
-			dispatch({ type: "move", by });
-			const { cursor } = now();
-			if (cursor) grid.reveal(cursor[1]);
-		},
+		move: (by) => dispatch({ type: "move", by }),
 		name: (kind, index) => dispatch({ type: "name", kind, index }),
 	});
 	const place = div("ln-place", grid.box);
@@ -89,18 +91,16 @@ export function makeView(base: Base, onMore: () => void) {
 		const width = chrome.figure.clientWidth;
 		const scene = { ...({ state, payload, store, theme, width } as const), ...shownMeasure(state) };
 		const { measure, target } = scene;
-		onGrid([payload, store.version, measure, target, state.words], () => {
-			made = gridOf(scene);
+		onGrid([payload, store.version, measure, target, state.words, tools], () => {
+			made = gridOf(scene, (tools?.colours ?? plainColours)(scene));
 		});
-		return { ...scene, ...made };
+		return { ...scene, ...made, beside: isBeside(scene) };
 	}
 
 	function drawGrid(scene: Scene): GridLayout {
-		const beside = scene.width >= BESIDE;
+		const { width, beside, theme } = scene;
 		columns.classList.toggle("iw-ln-beside", beside);
-		const room = beside ? scene.width - LINES - BETWEEN : scene.width;
-		const layout = grid.draw(scene.grid, marksOf(scene.state), room, scene.theme);
-		return layout;
+		return grid.draw(scene.grid, marksOf(scene.state), width - (beside ? LINES : 0), theme);
 	}
 
 	function draw(state: State): void {

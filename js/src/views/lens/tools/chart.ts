@@ -2,7 +2,7 @@ import { word as act, h, memo, s, set } from "../../../shared/dom";
 import { weight } from "../../../shared/format";
 import type { GridLayout } from "../../../shared/grid/layout";
 import { tokenText } from "../../../shared/tokens";
-import { BESIDE, type Scene, word } from "../scene";
+import { type Scene, word } from "../scene";
 import { pinnedCells, rowOf, shownPosition } from "../state";
 import type { Core } from "../view";
 import { type Point, placeNames, type Wanted } from "./places";
@@ -48,7 +48,7 @@ export function makeChart({ lines, life, ask, state }: Core) {
 		const place = [now.layer, now.tokens, now.pins, now.status.kind, now.offline];
 		const cells = [scene.grid, layout, scene.theme, width, store.version];
 		onDrawn([...place, ...cells], () => {
-			const beside = scene.width >= BESIDE;
+			const { beside } = scene;
 			const band = bandOf(scene, series[0]);
 			const plane = planeOf(scene, series, band, layout, beside, width);
 			const what = `${TITLES[scene.measure]} at position ${shownPosition(now)}`;
@@ -132,7 +132,7 @@ function axisNodes(scene: Scene, { beside, area, point, axis }: Plane, what: str
 			text(label, [x - 8, across + 4], { "text-anchor": "end" }),
 		];
 	});
-	if (beside) return [...nodes, text(what, [0, y + height + 37])];
+	if (beside) return [...nodes, text(what, [area.x, y + height + 37])];
 	const { layers } = scene.payload;
 	const step = Math.ceil((layers.length * 30) / Math.max(1, width));
 	const chosen = layers.length - 1 - rowOf(scene.payload, scene.state.layer);
@@ -176,6 +176,19 @@ function markNodes({ state, payload }: Scene, { beside, area, point }: Plane): S
 		...(row < 0 ? [] : [across(row, "iw-ln-chosen")]),
 		...discs,
 	];
+}
+
+/** The ends of the lines at marked layers, which names keep off. */
+function acrossPoints({ state, payload }: Scene, { beside, area, point }: Plane): Point[][] {
+	const rows = [rowOf(payload, state.layer), ...pinnedCells(state).map(([row]) => row)];
+	return rows
+		.filter((row) => row >= 0)
+		.map((row) => {
+			const [x, y] = point(0, payload.layers.length - 1 - row);
+			return beside
+				? [0, 1, 2, 3, 4].map((i): Point => [area.x + (i * area.width) / 4, y])
+				: [0, 1, 2, 3, 4].map((i): Point => [x, area.y + (i * area.height) / 4]);
+		});
 }
 
 /** Broken where the number is not known. */
@@ -249,12 +262,12 @@ function nameNodes(
 	}));
 	const title = band?.title ?? "";
 	const edge = pointsOf(plane, band?.high ?? []);
-	wanted.push({ points: edge.toReversed().slice(1), width: title.length * 6 });
+	wanted.push({ points: edge.toReversed().slice(plane.beside ? 1 : 0), width: title.length * 6.2 });
 	const { area, beside } = plane;
 	const inside = beside
 		? { ...area, width: area.width + 16 }
 		: { ...area, width: area.width + RIGHT };
-	const places = placeNames(wanted, [...lines, edge], inside);
+	const places = placeNames(wanted, [...lines, edge, ...acrossPoints(scene, plane)], inside);
 	return places.flatMap((place, i) => {
 		const own = names[i];
 		const content = own ?? title;
@@ -262,7 +275,10 @@ function nameNodes(
 		const plain = own === undefined;
 		const ink = plain || i === 2 || i >= 4 ? "" : `fill:var(--iw-s${i + 1})`;
 		const cls = plain ? "iw-ln-name" : "iw-ln-name iw-ln-token";
-		return [text(content, [place[0], place[1] + 12], { class: cls, style: ink })];
+		const [x, y] = place.at;
+		const name = text(content, [x, y + 12], { class: cls, style: ink });
+		const far = plain && x - place.of[0] > 2;
+		return far ? [line(place.of, [x - 3, place.of[1]], "iw-ln-axis"), name] : [name];
 	});
 }
 

@@ -1,8 +1,9 @@
 import { h } from "../../../shared/dom";
 import { plural } from "../../../shared/format";
 import { tokenNode, tokenText } from "../../../shared/tokens";
-import { type Scene, valueAt, word } from "../scene";
+import { cellOf, type Scene, word } from "../scene";
 import { layerOf, pinnedCells, type State, selectedCells } from "../state";
+import { valueAt } from "./colours";
 import { bandOf, type Series } from "./series";
 import { number } from "./words";
 
@@ -51,7 +52,7 @@ export function gridLabel(scene: Scene): string {
 function said(scene: Scene, at: readonly [number, number]): string {
 	const { payload, store, measure } = scene;
 	const [row, column] = at;
-	const best = store.best[(payload.layers.length - 1 - row) * payload.tokens.length + column] ?? -1;
+	const best = store.best[cellOf(scene, at)] ?? -1;
 	const value = valueAt(scene, at);
 	const token = best < 0 ? "nothing read" : tokenText(word(store.text(best)));
 	const shown = value === null ? "" : `, ${number(measure, value)}`;
@@ -64,7 +65,7 @@ export function readoutOf(scene: Scene): (string | Node)[] {
 	const { hover } = state;
 	if (!hover) return [];
 	const [row, column] = hover;
-	const cell = (payload.layers.length - 1 - row) * payload.tokens.length + column;
+	const cell = cellOf(scene, hover);
 	const best = store.best[cell] ?? -1;
 	const where = h("span", { class: "iw-dim" }, `L${layerOf(payload, row)}, position ${column} `);
 	const input = payload.tokens[column];

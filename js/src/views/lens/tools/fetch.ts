@@ -55,7 +55,7 @@ export function makeFetch({ life, rpc, store, state, dispatch }: Core): (state: 
 		buffers: readonly Uint8Array[],
 	): void {
 		if (columns) addColumns(store, of, columns as LensColumns, buffers);
-		else if (map && buffers[0]) addMap(store, map as LensMap, buffers[0]);
+		else if (map && buffers[0]) addMap(store, of, map as LensMap, buffers[0]);
 	}
 
 	function next(now: State): void {

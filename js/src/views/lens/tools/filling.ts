@@ -1,4 +1,5 @@
 import type { Bytes, LensColumns, LensMap, LensPayload } from "../../../contract.gen";
+import { bytesOf, decodeHalf } from "../../../shared/tensor";
 import { idsOf, mapKey, type Numbers, type Store, whole } from "../store";
 
 /** Fills the store with what came along beside the best tokens. */
@@ -8,22 +9,24 @@ export function fill(store: Store, payload: LensPayload): void {
 		targets.map(({ id }) => id),
 		targets.map(({ text }) => text),
 	);
-	for (const { data, ...map } of payload.maps) addMap(store, map, data);
+	for (const { data, ...map } of payload.maps) addMap(store, payload, map, data);
 	const { index, logprob, target_logprob: of, target_rank: rank } = columns;
 	if (index && logprob && of && rank)
 		addColumns(store, payload, { ...columns, ids: payload.ids }, [index, logprob, of, rank]);
 	store.version++;
 }
 
+/** Numbers of every layer and position, exact or as float16. */
 export function addMap(
 	store: Store,
+	{ dtype }: LensPayload,
 	{ name, target }: Pick<LensMap, "name" | "target">,
 	data: Bytes,
 ): void {
-	store.maps.set(
-		mapKey(name, target),
-		name === "rank" ? new Int32Array(whole(data)) : store.numbers(data),
-	);
+	const half = name !== "rank" && dtype === "float16";
+	const exact = name === "rank" ? Int32Array : Float32Array;
+	const numbers = half ? decodeHalf(bytesOf(data)) : new exact(whole(data));
+	store.maps.set(mapKey(name, target), numbers);
 	store.version++;
 }
 

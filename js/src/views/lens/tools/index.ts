@@ -7,6 +7,7 @@ import { watchTheme } from "../../../shared/watch";
 import type { Scene } from "../scene";
 import type { Core, Tools } from "../view";
 import { makeChart } from "./chart";
+import { coloursOf } from "./colours";
 import { edit } from "./editing";
 import { captionOf, gridLabel, readoutOf } from "./facts";
 import { makeFetch } from "./fetch";
@@ -28,6 +29,7 @@ export default function makeTools(core: Core): Tools {
 	const onScale = memo();
 	const onLabel = memo();
 	const onReadout = memo();
+	const onCursor = memo();
 	const keep = makeKeep(core);
 	const fetch = makeFetch(core);
 	const drawPrompts = makePromptPicker(core, "prompt");
@@ -56,6 +58,7 @@ export default function makeTools(core: Core): Tools {
 
 	return {
 		edit,
+		colours: coloursOf,
 		said: saidOf,
 		changed(now) {
 			if (now.payload && now.payload !== filled) fill(store, now.payload);
@@ -71,7 +74,7 @@ export default function makeTools(core: Core): Tools {
 			drawPrompts(now.payload);
 			drawPanel(now);
 			if (!next || !layout) return;
-			drawSwitch(next);
+			drawSwitch(next, layout);
 			onScale([next.grid], () => scale.replaceChildren(scaleOf(next)));
 			const series = drawChart(next, layout);
 			chrome.caption.replaceChildren(...captionOf(next, series));
@@ -80,6 +83,7 @@ export default function makeTools(core: Core): Tools {
 				set(grid.box, { "aria-label": gridLabel(next) }),
 			);
 			drawPopover(next, layout);
+			onCursor([now.cursor], () => now.cursor && grid.reveal(now.cursor[1]));
 			drawTable(next);
 		},
 	};

@@ -1,6 +1,7 @@
 import { toClipboard } from "../../../shared/clipboard";
 import { choice, type Named, row, tick } from "../../../shared/controls";
 import { word as act, h, set } from "../../../shared/dom";
+import type { GridLayout } from "../../../shared/grid/layout";
 import { pictureFiles } from "../../../shared/take";
 import { tokenText } from "../../../shared/tokens";
 import { type Scene, word } from "../scene";
@@ -30,17 +31,20 @@ function measuresOf({ payload }: Scene): Named[] {
 }
 
 /** The switch of the title line, and the tuned lens's tick. */
-export function makeTools({ chrome, life, dispatch, ask, state }: Core): (scene: Scene) => void {
+export function makeTools({ chrome, life, dispatch, ask, state }: Core) {
 	const measure = choice(life, "colour by", (name) =>
 		dispatch({ type: "measure", measure: name as Measure }),
 	);
 	const tuned = tick(life, "tuned lens", () => ask("tuned", { on: !state().payload?.tuned?.on }));
-	chrome.tools.append(measure.node, tuned.node);
-	return (scene) => {
+	const words = tick(life, "words", () => dispatch({ type: "toggle", what: "words" }));
+	chrome.tools.append(measure.node, words.node, tuned.node);
+	return (scene: Scene, layout: GridLayout): void => {
 		const { payload, state: now } = scene;
 		const names = measuresOf(scene);
 		measure.show(scene.measure === "kl" ? names : names.slice(0, QUICK), scene.measure);
 		tuned.node.hidden = !payload.tuned;
+		words.node.hidden = payload.tuned !== null || (layout.words && !now.words);
+		words.show(now.words, false, "cells wide enough for their words; the grid then scrolls");
 		const can = now.status.can_rerun && !now.offline;
 		tuned.show(payload.tuned?.on ?? false, !can, payload.tuned?.title);
 	};

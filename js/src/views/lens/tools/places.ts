@@ -35,25 +35,32 @@ function along(lines: readonly (readonly Point[])[]): Point[] {
 	);
 }
 
-/** Left top corners, one a name; earlier names have their way. */
+export interface Placed {
+	/** Its left top corner. */
+	at: Point;
+	/** The point of its line that it stands beside. */
+	of: Point;
+}
+
+/** A place for each name; earlier ones have their way. */
 export function placeNames(
 	wanted: readonly Wanted[],
 	lines: readonly (readonly Point[])[],
 	inside: Area,
-): (Point | null)[] {
+): (Placed | null)[] {
 	const ink = along(lines);
 	const placed: Area[] = [];
 	return wanted.map(({ points, width }) => {
-		let best: { cost: number; area: Area } | null = null;
+		let best: { cost: number; area: Area; of: Point } | null = null;
 		for (const [i, point] of points.entries()) {
 			for (const area of around(point, width)) {
 				const cost = costOf(area, ink, placed, inside) + 0.1 * i;
-				if (!best || cost < best.cost) best = { cost, area };
+				if (!best || cost < best.cost) best = { cost, area, of: point };
 			}
 		}
 		if (!best) return null;
 		placed.push(best.area);
-		return [best.area.x, best.area.y];
+		return { at: [best.area.x, best.area.y], of: best.of };
 	});
 }
 
@@ -66,6 +73,7 @@ function around([x, y]: Point, width: number): Area[] {
 		{ x: x - GAP - width, y: y - HEIGHT / 2, ...size },
 		{ x: x - width / 2, y: y - HEIGHT - 6, ...size },
 		{ x: x - width / 2, y: y + 7, ...size },
+		{ x: x + 3 * GAP, y: y - HEIGHT / 2, ...size },
 	];
 }
 

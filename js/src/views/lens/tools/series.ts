@@ -1,5 +1,6 @@
+import type { At } from "../../../shared/grid/types";
 import { clamp } from "../../../shared/keys";
-import type { Scene } from "../scene";
+import { cellOf, type Scene } from "../scene";
 import { layerOf, pinnedCells, type State, selectedCells, shownPosition } from "../state";
 
 /** One line: a number by layer, the first layer first; null: not known. */
@@ -21,16 +22,11 @@ const USUAL = 3;
 export function seriesOf(scene: Scene): Series[] {
 	const { measure } = scene;
 	if (measure === "entropy" || measure === "kl") return positionSeries(scene, measure);
-	const wanted = wantedTokens(scene);
-	const position = shownPosition(scene.state);
-	const lines = wanted.map(([id, at]) => tokenSeries(scene, id, at));
-	const usual = lines.filter((line) => line.position === position || line.values.some(known));
-	return usual.slice(0, MOST);
+	const lines = wantedTokens(scene).map(([id, at]) => tokenSeries(scene, id, at));
+	return lines.filter(({ values }) => values.some((value) => value !== null)).slice(0, MOST);
 }
 
-const known = (value: number | null): boolean => value !== null;
-
-/** The selected cell's token, tokens that are followed, pinned cells' tokens, the last layer's. */
+/** The selected cell's token, tokens that are followed, pinned cells' tokens, the layers' best. */
 function wantedTokens(scene: Scene): [id: number, position: number][] {
 	const { state, payload, store } = scene;
 	const position = shownPosition(state);
@@ -39,16 +35,14 @@ function wantedTokens(scene: Scene): [id: number, position: number][] {
 		const key = `${id} ${at}`;
 		if (id >= 0 && !found.has(key)) found.set(key, [id, at]);
 	};
-	const best = ([row, column]: readonly [number, number]) =>
-		store.best[(payload.layers.length - 1 - row) * payload.tokens.length + column] ?? -1;
+	const best = (cell: At) => store.best[cellOf(scene, cell)] ?? -1;
 	const first = selectedCells(state).findLast(([, column]) => column === position);
 	if (first) add(best(first), position);
 	for (const { id } of payload.targets) add(id, position);
 	for (const pin of pinnedCells(state)) add(best(pin), pin[1]);
-	const column = store.columns.get(position);
-	const top = (payload.layers.length - 1) * payload.k;
-	for (let i = 0; i < payload.k && found.size < USUAL; i++)
-		add(column?.ids[top + i] ?? best([0, position]), position);
+	// What was the best at some layer; the last layer first.
+	for (let row = 0; row < payload.layers.length && found.size < USUAL; row++)
+		add(best([row, position]), position);
 	return [...found.values()];
 }
 
