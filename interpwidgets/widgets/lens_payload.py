@@ -145,18 +145,20 @@ def lens_columns(
     }, ids
 
 
-def held_within(result: LogitLens, chosen: Sequence[int], budget: int = BUDGET) -> Held:
+def held_within(
+    result: LogitLens, chosen: Sequence[int], budget: int | None = None
+) -> Held:
     """Return what travels along: what a first look needs first, then as much as fits.
 
     Args:
         result: What to draw.
         chosen: Positions that are looked at.
-        budget: Bytes of the whole, about.
+        budget: Bytes of the whole, about; ``BUDGET`` by default.
     """
     n_layers, n = result.entropy.shape
     width = 4 if dtype_of(result) == "float32" else 2
     named = len(np.unique(_best(result)))
-    left = budget - n * 40 - result.entropy.size * 8 - named * WORD
+    left = (BUDGET if budget is None else budget) - n * 40 - result.entropy.size * 8 - named * WORD
     first = dict.fromkeys(pos for pos in chosen if pos < n)
     if not first:
         first = {n - 1: None}

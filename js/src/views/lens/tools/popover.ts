@@ -1,4 +1,4 @@
-import { word as act, h, memo, set } from "../../../shared/dom";
+import { word as act, h, isDisabled, memo, set } from "../../../shared/dom";
 import { weight } from "../../../shared/format";
 import type { GridLayout } from "../../../shared/grid/layout";
 import { tokenNode } from "../../../shared/tokens";
@@ -18,7 +18,7 @@ export function makePopover({ place, grid, life, dispatch, ask }: Core) {
 	const onCell = memo();
 	life.on(node, "click", ({ target }) => {
 		const hit = target instanceof Element && target.closest<HTMLElement>("[data-token],[data-do]");
-		if (!hit || hit.ariaDisabled === "true") return;
+		if (!hit || isDisabled(hit)) return;
 		if (hit.dataset.do === "pin") dispatch({ type: "pin" });
 		else if (hit.dataset.do === "close") dispatch({ type: "escape" });
 		else void ask("track", { token: Number(hit.dataset.token), on: !hit.dataset.on });
@@ -32,7 +32,8 @@ export function makePopover({ place, grid, life, dispatch, ask }: Core) {
 		const pins = pinnedCells(state);
 		onCell([payload, store.version, row, column, state.pins, state.offline, state.fetch], () => {
 			const at = payload.layers.length - 1 - row;
-			node.ariaLabel = `predictions of layer ${layerOf(payload, row)} at position ${column}`;
+			const label = `predictions of layer ${layerOf(payload, row)} at position ${column}`;
+			set(node, { "aria-label": label });
 			const pin = pins.findIndex((one) => String(one) === String(cell));
 			node.replaceChildren(
 				headOf(scene, row, column, at),
