@@ -22,6 +22,7 @@ WITH_EXAMPLES = [
     "interpwidgets.methods.attribution_patching",
     "interpwidgets.methods.direct_logit_attribution",
     "interpwidgets.methods.head_scores",
+    "interpwidgets.methods.lens_control",
     "interpwidgets.methods.logit_lens",
     "interpwidgets.methods.references",
     "interpwidgets.methods.singular_directions",

@@ -48,7 +48,7 @@ class Page(HTMLParser):
 
 def test_the_grid_has_the_best_tokens_with_the_last_layer_on_top() -> None:
     lens = lens_of()
-    grid, targets = Page(PAGES[type(lens)](lens)).tables
+    grid, targets = Page(lens_html(lens)).tables
     assert [row[0] for row in grid] == ["L1", "L0", "in"]
     for row, at in zip(grid, (1, 0), strict=False):
         assert row[1:] == [f"·w{i}" for i in lens.top_ids[at, :, 0]]
