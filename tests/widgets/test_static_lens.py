@@ -11,7 +11,6 @@ import pytest
 from interpwidgets.errors import ResultError
 from interpwidgets.results.base import Provenance
 from interpwidgets.results.tokens import Tokens
-from interpwidgets.show import PAGES
 from interpwidgets.widgets.lens_static import MAX_CELLS, lens_html
 from lenses import lens_of
 
