@@ -132,6 +132,15 @@ describe("a selected cell", () => {
 		await settle();
 		expect(get(".iw-ln-pop").textContent).toContain("the 4 best hold 0.20 of the mass");
 	});
+	it("says nothing of the mass where nothing was read", async () => {
+		const bad = payload();
+		bad.columns.logprob = new Uint8Array(new Float32Array(24).fill(Number.NaN).buffer);
+		bad.columns.index = new Uint8Array(new Uint32Array(24).fill(2 ** 32 - 1).buffer);
+		const { click, get } = await show({ payload: bad });
+		click(1, 0);
+		await settle();
+		expect(get(".iw-ln-pop").textContent).not.toContain("mass");
+	});
 	it("closes on Esc, then is no more selected", async () => {
 		const { click, key, get, model } = await show();
 		click(0, 2);
@@ -167,7 +176,7 @@ describe("a selected cell", () => {
 		click(0, 2);
 		await settle();
 		expect(el.querySelector("img")).toBeNull();
-		expect(el.querySelector(".iw-ln-pop")?.textContent).toContain("<img onerror");
+		expect(el.querySelector(".iw-ln-pop")?.textContent).toContain("<img onerr…");
 	});
 });
 
@@ -370,6 +379,20 @@ describe("the rest", () => {
 		end();
 		expect(model.listeners()).toBe(0);
 		expect(el.childElementCount).toBe(0);
+	});
+});
+
+describe("many tokens", () => {
+	it("are pooled, and the caption says so", async () => {
+		const count = 1000;
+		const tokens = Array.from({ length: count }, (_, i) => ({
+			...{ text: ` t${i}`, special: false, generated: false },
+		}));
+		const best = new Uint8Array(new Uint32Array(2 * count).buffer);
+		const none = { positions: [], ids: [], words: [] };
+		const long = payload({ tokens, best, best_logprob: best, maps: [], columns: none });
+		const { get } = await show({ payload: long });
+		expect(get(".iw-cap").textContent).toContain("Each colour is the strongest of 6 tokens.");
 	});
 });
 

@@ -1,5 +1,6 @@
 import { h } from "../../../shared/dom";
 import { plural } from "../../../shared/format";
+import type { GridLayout } from "../../../shared/grid/layout";
 import { tokenNode, tokenText } from "../../../shared/tokens";
 import { cellOf, type Scene, word } from "../scene";
 import { layerOf, pinnedCells, type State, selectedCells } from "../state";
@@ -8,13 +9,18 @@ import { bandOf, type Series } from "./series";
 import { number } from "./words";
 
 /** Facts only: what a mark means, what is missing. */
-export function captionOf(scene: Scene, series: readonly Series[]): (string | Node)[] {
+export function captionOf(
+	scene: Scene,
+	series: readonly Series[],
+	{ block }: GridLayout,
+): (string | Node)[] {
 	const { payload, state, measure, grid } = scene;
 	const band = bandOf(scene, series[0]);
 	const broken = series.some(({ values, followed }) => !followed && values.includes(null));
 	const hit = grid.lines[1]?.under?.some(Boolean);
 	const facts = [
 		"Rows are layers, last on top.",
+		block > 1 && `Each colour is the strongest of ${block} tokens.`,
 		measure === "rank" && "Rank 1 is the most probable token.",
 		measure === "kl" && "KL(last layer ‖ layer).",
 		band &&

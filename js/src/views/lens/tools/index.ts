@@ -77,7 +77,7 @@ export default function makeTools(core: Core): Tools {
 			drawSwitch(next, layout);
 			onScale([next.grid], () => scale.replaceChildren(scaleOf(next)));
 			const series = drawChart(next, layout);
-			chrome.caption.replaceChildren(...captionOf(next, series));
+			chrome.caption.replaceChildren(...captionOf(next, series, layout));
 			onReadout([next.grid, now.hover], () => readout.replaceChildren(...readoutOf(next)));
 			onLabel([next.grid, now.cursor, now.tokens, now.layer], () =>
 				set(grid.box, { "aria-label": gridLabel(next) }),

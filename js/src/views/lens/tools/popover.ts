@@ -21,7 +21,7 @@ export function makePopover({ place, grid, life, dispatch, ask }: Core) {
 		if (!hit || isDisabled(hit)) return;
 		if (hit.dataset.do === "pin") dispatch({ type: "pin" });
 		else if (hit.dataset.do === "close") dispatch({ type: "escape" });
-		else void ask("track", { token: Number(hit.dataset.token), on: !hit.dataset.on });
+		else void ask("track", { token: Number(hit.dataset.token), on: hit.dataset.on === undefined });
 	});
 	return (scene: Scene, layout: GridLayout) => {
 		const { state, payload, store } = scene;
@@ -101,7 +101,7 @@ function rowsOf(scene: Scene, column: number, at: number): Node[] {
 		const bar = h("i", { style: `width:${(100 * probability) / most}%` });
 		button.append(
 			h("span", { class: "iw-dim" }, number("rank", rank)),
-			tokenNode(word(store.text(id)), 13),
+			tokenNode(word(store.text(id)), 11),
 			h("span", { class: "iw-ln-track" }, bar),
 			h("span", {}, weight(probability, 3)),
 		);
@@ -113,13 +113,14 @@ function rowsOf(scene: Scene, column: number, at: number): Node[] {
 /** How many tokens half of the probability is in, where those that are kept can tell. */
 export function massOf({ payload, store }: Scene, column: number, at: number): string {
 	const { k } = payload;
-	const of = store.columns.get(column);
+	const kept = store.columns.get(column)?.logprob.slice(at * k, (at + 1) * k) ?? [];
+	const read = [...kept].filter(Number.isFinite).map(Math.exp);
 	let sum = 0;
-	for (let i = 0; i < k; i++) {
-		sum += Math.exp(of?.logprob[at * k + i] ?? Number.NEGATIVE_INFINITY);
+	for (const [i, probability] of read.entries()) {
+		sum += probability;
 		if (sum >= 0.5) return i ? `half of the mass is in ${i + 1} tokens` : "";
 	}
-	return k ? `the ${k} best hold ${weight(sum)} of the mass` : "";
+	return read.length ? `the ${read.length} best hold ${weight(sum)} of the mass` : "";
 }
 
 function footOf(pin: number): Node {
