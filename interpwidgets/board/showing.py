@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from interpwidgets.methods.attention import MAX_BYTES, AttentionMethod
-from interpwidgets.methods.logit_lens import LogitLensMethod
 from interpwidgets.methods.logit_lens import MAX_BYTES as LENS_BYTES
 from interpwidgets.methods.logit_lens import TOP_K as LENS_TOP_K
+from interpwidgets.methods.logit_lens import LogitLensMethod
 from interpwidgets.methods.token_values import TOP_K, SurprisalMethod
 from interpwidgets.models.adapter import Model
 from interpwidgets.models.running import Method
 from interpwidgets.models.vocabulary import word_ids
 from interpwidgets.reads.translators import TunedLens
 from interpwidgets.widgets.base import View
+from interpwidgets.widgets.lens import LensGrid
 
 
 class Showing:
@@ -88,6 +89,7 @@ class Showing:
         ids = tuple(word_ids(self.model, asked))
         method = LogitLensMethod(site, layers, top_k, ids, lens, max_bytes, tuned)
         view = self.add(method, key=key)
+        assert isinstance(view, LensGrid)
         if lens is not None:
-            view.offer_tuned(str(lens))  # type: ignore[attr-defined]
+            view.offer_tuned(str(lens))
         return view

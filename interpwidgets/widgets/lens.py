@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Protocol, cast, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import traitlets
 
@@ -62,8 +62,8 @@ class LensGrid(View):
     bundle = "lens"
     held_in_words: ClassVar[dict[str, str]] = {
         "none": "a grid and a table, nothing live",
-        "compact": "the best token of every cell, and all that is kept of the positions that fit",
-        "full": "all that is kept of every position",
+        "compact": "the best token of every cell, and all of the positions that fit",
+        "full": "all of every position",
     }
     requests: ClassVar[dict[str, tuple[type, str]]] = {
         **View.requests,
@@ -145,7 +145,9 @@ class LensGrid(View):
     @property
     def controls(self) -> tuple[LensControl, ...]:
         """The controls that were run for what is on screen."""
-        return tuple(one for (prompt, _), one in self._controls.items() if prompt == self._prompt)
+        return tuple(
+            one for (prompt, _), one in self._controls.items() if prompt == self._prompt
+        )
 
     # ---------------------------------------------------------------- what a person chose
 
@@ -192,8 +194,8 @@ class LensGrid(View):
         """The selected cells, then the pinned ones: layer number and position each."""
         layer, result = self.selection.layer, self.result
         chosen: list[tuple[int, int]] = []
-        if result is not None and layer in result.layers:
-            chosen = [(cast(int, layer), pos) for pos in self.selection.tokens]
+        if result is not None and layer is not None and layer in result.layers:
+            chosen = [(layer, pos) for pos in self.selection.tokens]
         return tuple(dict.fromkeys([*chosen, *self.pins]))
 
     def display_in_code(self) -> list[str]:
@@ -305,8 +307,6 @@ class LensGrid(View):
         self._check_position(self._need_result(), request["position"])
         tokens = request["tokens"]
         if not 1 <= len(tokens) <= MOST_TOKENS:
-            raise MessageError(
-                f"a control reads 1 to {MOST_TOKENS} tokens; got {len(tokens)}."
-            )
+            raise MessageError(f"a control reads 1 to {MOST_TOKENS} tokens; got {len(tokens)}.")
         self._lens_feeder().lens_control_from(self, request["position"], tokens)
         return {}, []

@@ -76,8 +76,8 @@ def lens_payload(
         "layers": list(result.layers),
         "k": result.top_k,
         "dtype": dtype_of(result),
-        "ids": columns.pop("ids"),
-        "words": columns.pop("words"),
+        "ids": columns["ids"],
+        "words": columns["words"],
         "best": _index(_best(result), ids),
         "best_logprob": _numbers(_best_logprob(result), "float32"),
         "targets": [
@@ -117,7 +117,7 @@ def lens_map(result: LogitLens, name: MapName, target: int = -1) -> LensMap:
 def lens_columns(
     result: LogitLens,
     positions: Sequence[int],
-    also: Int[np.ndarray, "..."] | None = None,
+    also: Int[np.ndarray, "*axes"] | None = None,
 ) -> tuple[LensColumns, Int[np.ndarray, " word"]]:
     """Return all that is kept of the predictions at some positions, and the words' ids.
 
@@ -145,9 +145,7 @@ def lens_columns(
     }, ids
 
 
-def held_within(
-    result: LogitLens, chosen: Sequence[int], budget: int | None = None
-) -> Held:
+def held_within(result: LogitLens, chosen: Sequence[int], budget: int | None = None) -> Held:
     """Return what travels along: what a first look needs first, then as much as fits.
 
     Args:
@@ -158,7 +156,9 @@ def held_within(
     n_layers, n = result.entropy.shape
     width = 4 if dtype_of(result) == "float32" else 2
     named = len(np.unique(_best(result)))
-    left = (BUDGET if budget is None else budget) - n * 40 - result.entropy.size * 8 - named * WORD
+    left = (
+        (BUDGET if budget is None else budget) - n * 40 - result.entropy.size * 8 - named * WORD
+    )
     first = dict.fromkeys(pos for pos in chosen if pos < n)
     if not first:
         first = {n - 1: None}
@@ -198,12 +198,12 @@ def _best_logprob(result: LogitLens) -> Shaped[np.ndarray, "layer pos"]:
     return result.top_logprob[..., 0] if result.top_k else none
 
 
-def _index(wanted: Int[np.ndarray, "..."], ids: Int[np.ndarray, " word"]) -> bytes:
+def _index(wanted: Int[np.ndarray, "*axes"], ids: Int[np.ndarray, " word"]) -> bytes:
     """Return each id's place among some, as uint32."""
     return np.where(wanted < 0, NONE, np.searchsorted(ids, wanted)).astype("<u4").tobytes()
 
 
-def _numbers(values: Shaped[np.ndarray, "..."], dtype: str) -> bytes:
+def _numbers(values: Shaped[np.ndarray, "*axes"], dtype: str) -> bytes:
     with np.errstate(over="ignore"):  # −inf is what it then is
         wire = np.ascontiguousarray(values).astype("<f4" if dtype == "float32" else "<f2")
     return wire.tobytes()

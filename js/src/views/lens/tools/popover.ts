@@ -23,10 +23,14 @@ export function makePopover({ place, grid, life, dispatch, ask }: Core) {
 		else if (hit.dataset.do === "close") dispatch({ type: "escape" });
 		else void ask("track", { token: Number(hit.dataset.token), on: hit.dataset.on === undefined });
 	});
+	let stay: (() => void) | null = null;
+	// A scroll of the cells alone: it does not bubble.
+	life.on(place, "scroll", () => stay?.(), { capture: true });
 	return (scene: Scene, layout: GridLayout) => {
 		const { state, payload, store } = scene;
 		const cell = state.open ? selectedCells(state).at(-1) : undefined;
 		node.hidden = !cell;
+		stay = null;
 		if (!cell) return;
 		const [row, column] = cell;
 		const pins = pinnedCells(state);
@@ -41,8 +45,11 @@ export function makePopover({ place, grid, life, dispatch, ask }: Core) {
 				footOf(pin),
 			);
 		});
-		const box = grid.boxOf(cell);
-		if (box) stand(node, box, layout, place.clientWidth);
+		stay = () => {
+			const box = grid.boxOf(cell);
+			if (box) stand(node, box, layout, place.clientWidth);
+		};
+		stay();
 	};
 }
 
