@@ -187,7 +187,11 @@ def attribution(model: Any, cache: Any) -> dict[str, torch.Tensor]:
 
 
 def patched(model: Any, clean: Any) -> dict[str, torch.Tensor]:
-    """Return the logit difference of every patched run: clean into corrupted, and back."""
+    """Return the logit difference of every patched run: clean into corrupted, and back.
+
+    Of paths, ``[layer, head, to_layer, to_head]``, denoising alone: what one head wrote is
+    handed to one input of a later head and to nothing else.
+    """
     tokens = {"clean": torch.tensor([CLEAN]), "corrupted": torch.tensor([CORRUPTED])}
     corrupted = model.run_with_cache(tokens["corrupted"])[1]
     sweeps = {
@@ -206,6 +210,10 @@ def patched(model: Any, clean: Any) -> dict[str, torch.Tensor]:
     for site, sweep in sweeps.items():
         found[f"denoising.{site}"] = sweep(model, tokens["corrupted"], clean, logit_difference)
         found[f"noising.{site}"] = sweep(model, tokens["clean"], corrupted, logit_difference)
+    for kind in "qkv":
+        found[f"paths.{kind}"] = patching.get_act_patch_direct_path_all_sources(
+            model, tokens["corrupted"], clean, corrupted, logit_difference, kind, verbose=False
+        )
     return found
 
 
