@@ -17,8 +17,8 @@
 # **What you will see.** A run is changed at one place at a time, to what another run had there:
 # which places restore the right answer (*denoising*), and which it cannot do without
 # (*noising*). The same from one gradient (*attribution patching*), and how far to trust that.
-# Then the heads, checked by taking them away (*ablation*). At the end the induction circuit of a
-# model that has nothing else.
+# Then heads: who tells whom (*path patching*), checked by taking them away (*ablation*). At the
+# end the induction circuit of a model that has nothing else.
 #
 # Both models, `lilliput` and `lil-attn-2l`, are **synthetic ones** that ship with the package.
 # About a minute and a half on two CPU cores.
@@ -155,50 +155,91 @@ for site, found in agreement.items():
 # linear. Here the exact grid costs seconds; where it would cost hours, the estimate says where
 # to look.
 # %% [markdown]
-# ## Take the heads away
+# ## Who tells whom?
 #
-# A second opinion that shares little with patching: the same heads, zeroed, on 40 other prompts
-# of all four templates. Their control: each of the other heads, zeroed alone.
+# Patching `z` changes a head for all that read it. *Path patching* changes what one receiver
+# alone reads of it, and holds all other heads. First the logits as receiver: who writes the
+# answer directly?
 
 # %%
-import torch
-
-others = lilliput.ioi(40, seed=7)
-to_id = model.tokenizer.convert_tokens_to_ids
-right = torch.tensor([to_id(e.answer) for e in others])
-wrong = torch.tensor([to_id(e.wrong[0]) for e in others])
-
-
-def logit_difference(heads=()):
-    """Right minus other name at the last token, one number a prompt, with heads zeroed."""
-    change = iw.interventions.Ablation(tuple(heads)) if heads else None
-    with (
-        torch.no_grad(),
-        iw.Board(model).trace([e.prompt for e in others], interventions=change),
-    ):
-        last = model.lm_head.output[:, -1].save()
-    rows = torch.arange(len(others))
-    return (last[rows, right] - last[rows, wrong]).numpy()
-
-
-strong = both["noising: lost"].abs().sort_values(ascending=False).index[:3]
-whole = logit_difference()
-rows = {}
-for layer, head in np.ndindex(4, 4):
-    change = logit_difference([(layer, head)]) - whole
-    rows[f"L{layer} H{head}"] = {
-        "change": change.mean(),
-        "± (95 %)": 1.96 * change.std(ddof=1) / len(change) ** 0.5,
-    }
-ablated = pd.DataFrame(rows).T
-ablated["by patching"] = np.where(ablated.index.isin(strong), "among the first 3", "")
-print(f"logit difference {whole.mean():.2f} (n = {len(whole)} prompts)")
-ablated.sort_values("change").round(2)
+to_logits = iw.path_patching(
+    model, clean, corrupted, answers=answers, senders=["heads", "mlps"]
+)
+to_logits
 
 # %% [markdown]
-# The heads that patching found are among those with the largest fall. Others fall as well:
-# patching sees only what *differs* between the two prompts, zeroing also takes away what is the
-# same in both.
+# Then the head that writes most of it, and its three inputs: who tells it where to look (Q), by
+# what it is found (K), and what it moves (V)? The control changes each sender as far in a random
+# direction.
+
+# %%
+names = [n for n in to_logits.senders if "H" in n]
+writer = max(names, key=lambda n: abs(to_logits.values[to_logits.senders.index(n), 0]))
+told = iw.path_patching(
+    model,
+    clean,
+    corrupted,
+    answers=answers,
+    senders=["embed", "heads", "mlps"],
+    receivers=[f"{writer} {side}" for side in "qkv"],
+)
+told = iw.path_patching_control(model, told, n=4)
+told
+
+# %%
+low, high = told.interval()
+known = told.control.interval()
+pd.DataFrame(
+    {
+        "path": [told.cell_name(*at) for at in told.ranked()[:6]],
+        **{
+            name: [grid[at] for at in told.ranked()[:6]]
+            for name, grid in {
+                "share": told.values,
+                "low": low,
+                "high": high,
+                "control low": known[0],
+                "control high": known[1],
+            }.items()
+        },
+    }
+).set_index("path").round(2)
+
+# %% [markdown]
+# It is told what to move, not where to look: all that counts comes by its values, from the head
+# of layer 0 and by MLPs on the way.
+#
+# ## Take the heads away
+#
+# A second opinion that shares little with patching: the same heads taken away, on 40 other
+# prompts of all four templates. Each of the other heads, taken away alone, is their control.
+# *Zero* puts nothing in a head's place, *mean* what the head gives on average over those prompts,
+# which leaves what is the same in all of them.
+
+# %%
+others = lilliput.ioi(40, seed=7)
+prompts = [e.prompt for e in others]
+asked = {"answers": [(e.answer, e.wrong[0]) for e in others]}
+zero = iw.ablation_sweep(model, prompts, **asked)
+mean = iw.ablation_sweep(model, prompts, **asked, mode="mean", references=prompts)
+strong = both["noising: lost"].abs().sort_values(ascending=False).index[:4]
+ablated = pd.DataFrame(
+    {
+        "zero": zero.values.ravel(),
+        "± (95 %)": np.ptp(zero.interval(), axis=0).ravel() / 2,
+        "mean": mean.values.ravel(),
+        "±  (95 %)": np.ptp(mean.interval(), axis=0).ravel() / 2,
+    },
+    index=[zero.cell_name(*at) for at in np.ndindex(4, 4)],
+)
+ablated["by patching"] = np.where(ablated.index.isin(strong), "among the first 4", "")
+print(f"change of the logit difference, n = {zero.n} prompts")
+ablated.sort_values("mean").round(2)
+
+# %% [markdown]
+# The four that patching found fall far. Where another head does, mind what is asked: patching
+# sees only what *differs* between two prompts, here of one template; ablation is over four of
+# them, and zeroing also takes away what is the same in all, which a mean leaves.
 #
 # ## Induction, in a model that does nothing else
 #
@@ -231,6 +272,15 @@ pd.DataFrame(
         "induction": scores.of("induction").ravel(),
     }
 ).set_index("head").sort_values("restored", ascending=False).round(2)
+
+# %% [markdown]
+# And on which way does the head that looks one back help those of layer 1: by their queries,
+# keys or values?
+
+# %%
+small_paths = iw.path_patching(small, **induction, senders=["heads"], receivers=["q", "k", "v"])
+small_paths = iw.path_patching_control(small, small_paths, n=4)
+small_paths
 
 # %%
 iw.attention(small, clean_ids[0])

@@ -19,6 +19,7 @@ import interpwidgets as iw
 from interpwidgets.methods.activation_patching import activation_patching
 from interpwidgets.methods.direct_logit_attribution import direct_logit_attribution
 from interpwidgets.methods.logit_lens import logit_lens
+from interpwidgets.methods.path_patching import path_patching
 from interpwidgets.methods.weight_circuits import weight_circuits
 from interpwidgets.results.attribution import DirectLogitAttribution
 
@@ -123,3 +124,26 @@ def test_composition_scores_are_theirs(model: Any, kind: str, folded: bool) -> N
     name = f"composition.{kind}"
     # They have 0 where the second head is in no later layer.
     assert_same(np.nan_to_num(scores), f"folded.{name}" if folded else name)
+
+
+# -------------------------------------------------------------------------------- paths
+
+
+@pytest.mark.parametrize("kind", ["q", "k", "v"])
+def test_every_patched_path_between_heads_is_theirs(model: Any, kind: str) -> None:
+    found = path_patching(
+        model, CLEAN, CORRUPTED, answers=ANSWERS, receivers=kind, through="residual"
+    )
+    theirs = THEIRS[f"paths.{kind}"]
+    n_heads = TOLD["config"]["n_head"]
+    names = [f"L{layer} H{head}" for layer in range(N_LAYERS) for head in range(n_heads)]
+    flat = theirs.reshape(len(names), len(names))
+    compared = 0
+    for row, sender in enumerate(found.senders):
+        for column, receiver in enumerate(found.receivers):
+            ours = found.raw[0, row, column]
+            there = names.index(sender), names.index(receiver.removesuffix(f" {kind}"))
+            if np.isfinite(ours):
+                assert ours == pytest.approx(flat[there], abs=1e-4)
+                compared += 1
+    assert compared == np.count_nonzero(flat) == 3 * n_heads**2
