@@ -13,8 +13,9 @@ from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteria
 from interpwidgets.errors import InterventionError, PromptError
 from interpwidgets.interventions.value import Part
 from interpwidgets.models.adapter import Adapter, Model, adapter_of, module_of
-from interpwidgets.models.capture import Capture
+from interpwidgets.models.capture import Capture, Read
 from interpwidgets.models.intervening import Edit, edits_of
+from interpwidgets.models.keeping import KeepReader
 from interpwidgets.models.prompts import Batch, to_input
 from interpwidgets.models.running import MethodReader
 from interpwidgets.models.tracing import run_with_reads
@@ -74,6 +75,7 @@ def generate(
     *,
     tell: Tell | None = None,
     stopped: Stopped = lambda: False,
+    reads: Sequence[Read] = (),
 ) -> Generated:
     """Write on after each prompt of a batch, in one generation with a cache.
 
@@ -84,6 +86,7 @@ def generate(
         rows: The interventions of each row; one entry: those of all rows; none: none.
         tell: Called after each step, while the model is held: it must be quick.
         stopped: Asked after each step; true ends the generation there.
+        reads: What to keep, at each pass.
 
     Returns:
         The ids that were written, and the run.
@@ -110,7 +113,7 @@ def generate(
         with torch.no_grad():
             model.trace(*inputs, trace=False, fn=model.generate, **encoding, **arguments)
 
-    reader = MethodReader(model, [], batch)
+    reader = KeepReader(model, reads, batch)
     edits = edits_of_rows(rows, model)
     capture = run_with_reads(model, reader, run, frozenset(eos_ids), edits)
     return Generated(capture, steps.new_ids(), reader, steps.stopped_early)

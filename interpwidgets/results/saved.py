@@ -9,11 +9,13 @@ from interpwidgets.results.activations import Activations
 from interpwidgets.results.attention import AttentionPattern
 from interpwidgets.results.attribution import DirectLogitAttribution
 from interpwidgets.results.base import Result, read_saved
+from interpwidgets.results.dose_response import DoseResponse
 from interpwidgets.results.head_scores import HeadScores
 from interpwidgets.results.lens import LogitLens
 from interpwidgets.results.lens_training import LensTraining
 from interpwidgets.results.patching import PatchingGrid
 from interpwidgets.results.singular_directions import SingularDirections
+from interpwidgets.results.steering import SteeredText
 from interpwidgets.results.token_values import TokenValues
 from interpwidgets.results.weight_circuits import WeightCircuits
 
@@ -22,14 +24,14 @@ KINDS: dict[str, type[Result]] = {
     for kind in (
         Activations,
         AttentionPattern,
+        DirectLogitAttribution,
+        DoseResponse,
         HeadScores,
         LensTraining,
         LogitLens,
         PatchingGrid,
-        TokenValues,
-        DirectLogitAttribution,
-        HeadScores,
         SingularDirections,
+        SteeredText,
         TokenValues,
         WeightCircuits,
     )
