@@ -55,6 +55,17 @@ def test_every_family_is_measured(
     assert {"llama", "gpt_oss", "vit"} <= set(printed.split())
 
 
+def test_steering_writes_the_same_tokens_as_its_peer(
+    load: Load, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = load("bench_steering")
+    monkeypatch.setattr(bench.torch, "set_num_threads", lambda _: None)
+    bench.main(["--quick"])
+    printed = capsys.readouterr().out
+    assert "the same tokens: yes" in printed
+    assert "nnsight, one by one" in printed and "first token" in printed
+
+
 @pytest.mark.slow
 def test_capture_runs_every_arm(
     load: Load, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
