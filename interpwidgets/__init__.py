@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from interpwidgets.board.calls import attention as attention
     from interpwidgets.board.calls import surprisal as surprisal
     from interpwidgets.board.session import Board as Board
+    from interpwidgets.board.steering_calls import steer as steer
     from interpwidgets.export import export as export
     from interpwidgets.methods.activation_patching import (
         activation_patching as activation_patching,
@@ -30,12 +31,15 @@ if TYPE_CHECKING:
     from interpwidgets.methods.direct_logit_attribution import (
         direct_logit_attribution as direct_logit_attribution,
     )
+    from interpwidgets.methods.dose_response import dose_response as dose_response
     from interpwidgets.methods.head_scores import head_scores as head_scores
     from interpwidgets.methods.logit_lens import logit_lens as logit_lens
     from interpwidgets.methods.references import references as references
     from interpwidgets.methods.singular_directions import (
         singular_directions as singular_directions,
     )
+    from interpwidgets.methods.steering import dial as dial
+    from interpwidgets.methods.steering import steered_text as steered_text
     from interpwidgets.methods.token_values import attention_received as attention_received
     from interpwidgets.methods.tuned_lens import tuned_lens as tuned_lens
     from interpwidgets.methods.weight_circuits import weight_circuits as weight_circuits
@@ -62,6 +66,8 @@ _WHERE = {
     "attribution_patching": "methods.attribution_patching",
     "describe": "models.description",
     "direct_logit_attribution": "methods.direct_logit_attribution",
+    "dial": "methods.steering",
+    "dose_response": "methods.dose_response",
     "export": "export",
     "head_scores": "methods.head_scores",
     "load": "models.loading",
@@ -75,6 +81,8 @@ _WHERE = {
     "show_attention": "arrays.calls",
     "show_tokens": "arrays.calls",
     "singular_directions": "methods.singular_directions",
+    "steer": "board.steering_calls",
+    "steered_text": "methods.steering",
     "surprisal": "board.calls",
     "tuned_lens": "methods.tuned_lens",
     "weight_circuits": "methods.weight_circuits",
@@ -91,7 +99,7 @@ _DRAWN = (
     "logit_lens",
     "patching_control",
     *("attention_received", "direct_logit_attribution", "head_scores", "load_result"),
-    *("singular_directions", "weight_circuits"),
+    *("dose_response", "singular_directions", "steered_text", "weight_circuits"),
 )
 
 #: Rooms of the package that are public as they are.

@@ -14,11 +14,13 @@ from interpwidgets.export.view import view_page
 from interpwidgets.results.attention import AttentionPattern
 from interpwidgets.results.attribution import DirectLogitAttribution
 from interpwidgets.results.base import Result
+from interpwidgets.results.dose_response import DoseResponse
 from interpwidgets.results.head_scores import HeadScores
 from interpwidgets.results.lens import LogitLens
 from interpwidgets.results.patching import PatchingGrid
 from interpwidgets.results.renderings import add_rendering
 from interpwidgets.results.singular_directions import SingularDirections
+from interpwidgets.results.steering import SteeredText
 from interpwidgets.results.token_values import TokenValues
 from interpwidgets.results.weight_circuits import WeightCircuits
 from interpwidgets.widgets.attention import AttentionView
@@ -28,6 +30,7 @@ from interpwidgets.widgets.attribution_figure import attribution_figure
 from interpwidgets.widgets.attribution_static import attribution_html
 from interpwidgets.widgets.base import View
 from interpwidgets.widgets.display import display_view
+from interpwidgets.widgets.dose_response_figure import dose_response_figure
 from interpwidgets.widgets.head_scores_figure import head_scores_figure
 from interpwidgets.widgets.head_scores_static import head_scores_html
 from interpwidgets.widgets.lens_figure import lens_figure
@@ -35,6 +38,8 @@ from interpwidgets.widgets.lens_static import lens_html
 from interpwidgets.widgets.patching_figure import patching_figure
 from interpwidgets.widgets.patching_static import patching_html
 from interpwidgets.widgets.placement import PLACES
+from interpwidgets.widgets.steering import SteeringView
+from interpwidgets.widgets.steering_static import dose_response_html
 from interpwidgets.widgets.tokens import TokensView
 from interpwidgets.widgets.tokens_circuitsvis import tokens_circuitsvis
 from interpwidgets.widgets.tokens_figure import tokens_figure
@@ -50,6 +55,7 @@ from interpwidgets.widgets.weights_static import (
 VIEWS: dict[type[Result], type[View]] = {
     AttentionPattern: AttentionView,
     TokenValues: TokensView,
+    SteeredText: SteeringView,
 }
 
 #: Results that are drawn as plain HTML, without a view.
@@ -60,6 +66,7 @@ PAGES: dict[type[Result], Callable[[Any], str]] = {
     DirectLogitAttribution: attribution_html,
     SingularDirections: singular_directions_html,
     WeightCircuits: weight_circuits_html,
+    DoseResponse: dose_response_html,
 }
 
 
@@ -187,6 +194,7 @@ def _of_type(table: dict[type[Result], T], result_type: type, what: str) -> T:
 
 
 add_rendering("attribution_figure", attribution_figure)
+add_rendering("dose_response_figure", dose_response_figure)
 add_rendering("figure", figure)
 add_rendering("head_scores_figure", head_scores_figure)
 add_rendering("lens_figure", lens_figure)

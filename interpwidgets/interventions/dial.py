@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,8 +30,11 @@ class Dial:
     when: Threshold | None = None
     """A gate: only where it is passed."""
 
-    tokens: Any = field(default=None)
+    tokens: Any = None
     """As of ``Where``."""
+
+    known: Mapping[int | None, float] = field(default_factory=dict)
+    """The unit of every layer it could be added at; those of ``units`` by default."""
 
     def __post_init__(self) -> None:
         if not self.units or any(not unit > 0 for unit in self.units.values()):
@@ -38,6 +42,7 @@ class Dial:
                 "a dial needs the norm of its site at one layer or more; got "
                 f"{dict(self.units)}."
             )
+        object.__setattr__(self, "known", {**self.known, **self.units})
 
     @property
     def layers(self) -> tuple[int, ...]:
@@ -80,4 +85,25 @@ class Dial:
         Args:
             direction: As wide; e.g. ``direction.random_like(seed)``.
         """
-        return Dial(direction, self.units, self.positions, self.when, self.tokens)
+        return dataclasses.replace(self, direction=direction)
+
+    def moved_to(self, layers: Sequence[int] | None = None, positions: Any = None) -> Dial:
+        """Return the same at other layers and positions.
+
+        Args:
+            layers: Of those whose unit is known; None: as they are.
+            positions: As of ``Where``; None: everywhere.
+
+        Raises:
+            InterventionError: The unit of a layer is not known.
+        """
+        if layers is None or not self.layers:
+            return dataclasses.replace(self, positions=positions)
+        missing = [layer for layer in layers if layer not in self.known]
+        if missing or not layers:
+            known = ", ".join(str(layer) for layer in self.known)
+            raise InterventionError(
+                f"a dial is added at one layer or more of {known}; got {list(layers)}."
+            )
+        units = {layer: self.known[layer] for layer in sorted(set(layers))}
+        return dataclasses.replace(self, units=units, positions=positions)

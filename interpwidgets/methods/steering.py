@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 
 from interpwidgets.directions import Direction
-from interpwidgets.errors import InterventionError, PromptError
+from interpwidgets.errors import InterventionError, PromptError, SiteError
 from interpwidgets.interventions import Interventions, Where, parts_of
 from interpwidgets.interventions.dial import Dial
 from interpwidgets.interventions.value import Part
-from interpwidgets.models.adapter import Model, adapter_of
+from interpwidgets.models.adapter import Adapter, Model, adapter_of
 from interpwidgets.models.capture import Read
 from interpwidgets.models.choosing import check_place
 from interpwidgets.models.generating import Generated, Sampling, Stopped, Tell, generate
@@ -61,20 +62,35 @@ def dial(
             f"{direction.name} is of no layer in particular: say layers=, 0-"
             f"{adapter.n_layers - 1}."
         )
-    places = check_place(Where(layers=wanted), site, adapter)
+    chosen = check_place(Where(layers=wanted), site, adapter)
+    known = _mean_norms(model, prompts, site, _places(site, adapter))
+    return Dial(direction, {at: known[at] for at in chosen}, positions, when, None, known)
+
+
+def _places(site: str, adapter: Adapter) -> list[int | None]:
+    """Return every layer that has a site."""
+    if site in WHOLE_MODEL:
+        return [None]
+    found: list[int | None] = []
+    for layer in range(adapter.n_layers):
+        with contextlib.suppress(SiteError):
+            adapter.place(site, layer)
+            found.append(layer)
+    return found
+
+
+def _mean_norms(
+    model: Model, prompts: Any, site: str, places: Sequence[int | None]
+) -> dict[int | None, float]:
     reads = [Read(site, layer, _norms) for layer in places]
-    batch = read_prompts(prompts, model)
-    run, capture = keep(model, batch, reads)
-    first = [capture.span(p).start for p in range(capture.n_prompts)]
+    run, capture = keep(model, read_prompts(prompts, model), reads)
+    spans = [capture.span(prompt) for prompt in range(capture.n_prompts)]
     units = {}
     for layer in places:
-        norms = run.visits(site, layer)[0]
-        own = [
-            row[min(start + 1, capture.span(p).stop - 1) : capture.span(p).stop]
-            for p, (row, start) in enumerate(zip(norms, first, strict=True))
-        ]
+        rows = zip(run.visits(site, layer)[0], spans, strict=True)
+        own = [row[min(span.start + 1, span.stop - 1) : span.stop] for row, span in rows]
         units[layer] = float(torch.cat(own).double().mean())
-    return Dial(direction, units, positions, when)
+    return units
 
 
 def _norms(value: torch.Tensor) -> torch.Tensor:
@@ -116,12 +132,12 @@ def steered_text(
         Turner et al. (2023), "Activation Addition"; Rimsky et al. (2023), "Steering Llama 2
         via Contrastive Activation Addition". We differ in: any site, any intervention.
     """
-    bench = SteeringBench(ready(model), prompt, prepend_bos=prepend_bos)
+    text = SteeringText(ready(model), prompt, prepend_bos=prepend_bos)
     sampling = Sampling(max_new_tokens, temperature, seed)
-    return bench.both(parts_of(interventions), sampling)
+    return text.both(parts_of(interventions), sampling)
 
 
-class SteeringBench:
+class SteeringText:
     """One prompt of one model, steered again and again: the text as it is is written once."""
 
     def __init__(self, model: Model, prompt: Any, *, prepend_bos: bool | None = None) -> None:
@@ -131,6 +147,8 @@ class SteeringBench:
             raise PromptError(
                 f"steering takes one prompt; got {len(batch.prompts) or type(prompt).__name__}."
             )
+        #: As it was given.
+        self.typed = prompt
         self.prompt = batch.prompts[0]
         self._base: dict[Sampling, tuple[int, ...]] = {}
 
@@ -148,6 +166,16 @@ class SteeringBench:
             turns=self.prompt.turns,
         )
 
+    def words(self, ids: Sequence[int]) -> Tokens:
+        """Return ids that were written as tokens, without the prompt.
+
+        Args:
+            ids: What was written.
+        """
+        return read_tokens(
+            getattr(self.model, "tokenizer", None), list(ids), n_generated=len(ids)
+        )
+
     def both(self, parts: Sequence[Part], sampling: Sampling) -> SteeredText:
         """Write both texts in one generation.
 
@@ -158,7 +186,7 @@ class SteeringBench:
         batch = Batch((self.prompt, self.prompt))
         wrote = generate(self.model, batch, sampling, [(), parts])
         self._base[sampling] = wrote.new_ids[0]
-        return self._result(wrote, 1, parts, sampling)
+        return self._result(wrote, 1, parts, sampling, wrote.new_ids[0])
 
     def base(
         self, sampling: Sampling, tell: Tell | None = None, stopped: Stopped = lambda: False
@@ -194,15 +222,20 @@ class SteeringBench:
             tell: As of ``generate``.
             stopped: As of ``generate``.
         """
-        self.base(sampling)
+        base = self.base(sampling, stopped=stopped)
         batch = Batch((self.prompt,))
         wrote = generate(self.model, batch, sampling, [parts], tell=tell, stopped=stopped)
-        return self._result(wrote, 0, parts, sampling)
+        return self._result(wrote, 0, parts, sampling, base)
 
     def _result(
-        self, wrote: Generated, row: int, parts: Sequence[Part], sampling: Sampling
+        self,
+        wrote: Generated,
+        row: int,
+        parts: Sequence[Part],
+        sampling: Sampling,
+        base: tuple[int, ...],
     ) -> SteeredText:
-        n, base, steered = len(self.prompt.ids), self._base[sampling], wrote.new_ids[row]
+        n, steered = len(self.prompt.ids), wrote.new_ids[row]
         base_logprob, steered_logprob = own_logprobs(
             self.model, [[*self.prompt.ids, *new] for new in (base, steered)], [n, n]
         )
