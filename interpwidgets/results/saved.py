@@ -13,6 +13,7 @@ from interpwidgets.results.head_scores import HeadScores
 from interpwidgets.results.lens import LogitLens
 from interpwidgets.results.lens_training import LensTraining
 from interpwidgets.results.patching import PatchingGrid
+from interpwidgets.results.probe import ProbeResult
 from interpwidgets.results.singular_directions import SingularDirections
 from interpwidgets.results.token_values import TokenValues
 from interpwidgets.results.weight_circuits import WeightCircuits
@@ -26,6 +27,7 @@ KINDS: dict[str, type[Result]] = {
         LensTraining,
         LogitLens,
         PatchingGrid,
+        ProbeResult,
         TokenValues,
         DirectLogitAttribution,
         HeadScores,
