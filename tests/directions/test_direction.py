@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-import interpwidgets as iw
 from interpwidgets.directions import Direction, Origin, read_direction
 from interpwidgets.errors import DirectionError, InterpWidgetsError
 from interpwidgets.interventions import Add, Clamp, ProjectOut, Threshold, Where, from_json
@@ -76,7 +75,7 @@ def test_random_ones_favour_no_direction() -> None:
 @pytest.mark.parametrize("layer", [None, 3])
 def test_a_saved_one_comes_back_bit_by_bit(tmp_path: Path, layer: int | None) -> None:
     a = made(layer=layer)
-    back = iw.load_direction(a.save(tmp_path / "happy"))
+    back = read_direction(a.save(tmp_path / "happy"))
     assert back.vector.tobytes() == a.vector.tobytes()
     assert (back.site, back.layer, back.name, back.origin) == (a.site, layer, a.name, ORIGIN)
 
@@ -88,7 +87,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         read_direction(plain)
     metadata = {"format": "interpwidgets-direction", "version": "99", "fields": json.dumps({})}
     save_file({"vector": np.ones(3)}, str(newer), metadata=metadata)
-    with pytest.raises(DirectionError, match="version 99.*Upgrade"):
+    with pytest.raises(DirectionError, match="format version 99"):
         read_direction(newer)
     newer.write_text("nothing")
     with pytest.raises(DirectionError, match="no saved direction"):

@@ -15,7 +15,9 @@ from interpwidgets.estimators.fitting import ESTIMATORS, Labels, check_methods, 
 D, N = 40, 4000
 
 
-def planted(seed: int, strength: float = 1.0, n: int = N) -> tuple[np.ndarray, Labels, np.ndarray]:
+def planted(
+    seed: int, strength: float = 1.0, n: int = N
+) -> tuple[np.ndarray, Labels, np.ndarray]:
     """h = z · w + ε, z = ±1, ε standard normal, |w| = strength."""
     rng = np.random.default_rng(seed)
     w = rng.standard_normal(D)
