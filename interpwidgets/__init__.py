@@ -11,6 +11,7 @@ import types
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from interpwidgets import directions as directions
     from interpwidgets import errors as errors
     from interpwidgets import interventions as interventions
     from interpwidgets.arrays.calls import show_attention as show_attention
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from interpwidgets.board.calls import surprisal as surprisal
     from interpwidgets.board.session import Board as Board
     from interpwidgets.board.steering_calls import steer as steer
+    from interpwidgets.directions import Dataset as Dataset
+    from interpwidgets.directions import Direction as Direction
     from interpwidgets.export import export as export
     from interpwidgets.methods.activation_patching import (
         activation_patching as activation_patching,
@@ -31,9 +34,13 @@ if TYPE_CHECKING:
     from interpwidgets.methods.direct_logit_attribution import (
         direct_logit_attribution as direct_logit_attribution,
     )
+    from interpwidgets.methods.direction import direction as direction
+    from interpwidgets.methods.direction import load_direction as load_direction
     from interpwidgets.methods.dose_response import dose_response as dose_response
     from interpwidgets.methods.head_scores import head_scores as head_scores
     from interpwidgets.methods.logit_lens import logit_lens as logit_lens
+    from interpwidgets.methods.probe import probe as probe
+    from interpwidgets.methods.probe_scores import probe_scores as probe_scores
     from interpwidgets.methods.references import references as references
     from interpwidgets.methods.singular_directions import (
         singular_directions as singular_directions,
@@ -57,6 +64,8 @@ __version__ = "0.1.0"
 
 _WHERE = {
     "Board": "board.session",
+    "Dataset": "directions",
+    "Direction": "directions",
     "Selection": "selection",
     "activation_patching": "methods.activation_patching",
     "activations": "methods.activations",
@@ -68,13 +77,17 @@ _WHERE = {
     "direct_logit_attribution": "methods.direct_logit_attribution",
     "dial": "methods.steering",
     "dose_response": "methods.dose_response",
+    "direction": "methods.direction",
     "export": "export",
     "head_scores": "methods.head_scores",
     "load": "models.loading",
+    "load_direction": "methods.direction",
     "load_result": "results.saved",
     "load_tuned_lens": "reads.translators",
     "logit_lens": "methods.logit_lens",
     "patching_control": "methods.activation_patching",
+    "probe": "methods.probe",
+    "probe_scores": "methods.probe_scores",
     "references": "methods.references",
     "register_architecture": "models.registering",
     "show": "show",
@@ -98,12 +111,13 @@ _DRAWN = (
     "load_result",
     "logit_lens",
     "patching_control",
+    *("probe", "probe_scores"),
     *("attention_received", "direct_logit_attribution", "head_scores", "load_result"),
     *("dose_response", "singular_directions", "steered_text", "weight_circuits"),
 )
 
 #: Rooms of the package that are public as they are.
-_ROOMS = ("errors", "interventions")
+_ROOMS = ("directions", "errors", "interventions")
 
 __all__ = ["__version__", *_ROOMS, *_WHERE]  # noqa: PLE0604
 

@@ -18,6 +18,7 @@ from interpwidgets.results.dose_response import DoseResponse
 from interpwidgets.results.head_scores import HeadScores
 from interpwidgets.results.lens import LogitLens
 from interpwidgets.results.patching import PatchingGrid
+from interpwidgets.results.probe import ProbeResult
 from interpwidgets.results.renderings import add_rendering
 from interpwidgets.results.singular_directions import SingularDirections
 from interpwidgets.results.steering import SteeredText
@@ -38,6 +39,8 @@ from interpwidgets.widgets.lens_static import lens_html
 from interpwidgets.widgets.patching_figure import patching_figure
 from interpwidgets.widgets.patching_static import patching_html
 from interpwidgets.widgets.placement import PLACES
+from interpwidgets.widgets.probe_figure import probe_figure
+from interpwidgets.widgets.probe_static import probe_html
 from interpwidgets.widgets.steering import SteeringView
 from interpwidgets.widgets.steering_static import dose_response_html
 from interpwidgets.widgets.tokens import TokensView
@@ -64,6 +67,7 @@ PAGES: dict[type[Result], Callable[[Any], str]] = {
     LogitLens: lens_html,
     PatchingGrid: patching_html,
     DirectLogitAttribution: attribution_html,
+    ProbeResult: probe_html,
     SingularDirections: singular_directions_html,
     WeightCircuits: weight_circuits_html,
     DoseResponse: dose_response_html,
@@ -200,6 +204,7 @@ add_rendering("head_scores_figure", head_scores_figure)
 add_rendering("lens_figure", lens_figure)
 add_rendering("patching_figure", patching_figure)
 add_rendering("patching_html", patching_html)
+add_rendering("probe_figure", probe_figure)
 add_rendering("singular_directions_figure", singular_directions_figure)
 add_rendering("to_circuitsvis", to_circuitsvis)
 add_rendering("to_html", view_page)

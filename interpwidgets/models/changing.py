@@ -268,9 +268,8 @@ def _layer_of(
 
 
 def _width(site: str, adapter: Adapter) -> int | None:
-    if site in HEAD_SITES:
-        return adapter.d_head
-    return adapter.d_vocab if site == "logits" else adapter.d_model
+    sizes = {"logits": adapter.d_vocab, "mlp_post": adapter.d_mlp}
+    return sizes.get(site, adapter.d_head if site in HEAD_SITES else adapter.d_model)
 
 
 def _check_width(direction: np.ndarray, of: Intervention, adapter: Adapter) -> None:

@@ -14,6 +14,7 @@ from interpwidgets.results.head_scores import HeadScores
 from interpwidgets.results.lens import LogitLens
 from interpwidgets.results.lens_training import LensTraining
 from interpwidgets.results.patching import PatchingGrid
+from interpwidgets.results.probe import ProbeResult
 from interpwidgets.results.singular_directions import SingularDirections
 from interpwidgets.results.steering import SteeredText
 from interpwidgets.results.token_values import TokenValues
@@ -30,6 +31,7 @@ KINDS: dict[str, type[Result]] = {
         LensTraining,
         LogitLens,
         PatchingGrid,
+        ProbeResult,
         SingularDirections,
         SteeredText,
         TokenValues,

@@ -79,6 +79,17 @@ def test_capture_runs_every_arm(
     assert "TransformerLens: not installed" in printed
 
 
+def test_a_sweep_of_probes_reads_every_text_once(
+    load: Load, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = load("bench_probe")
+    monkeypatch.setattr(bench.torch, "set_num_threads", lambda _: None)
+    bench.main(["--quick"])
+    printed = capsys.readouterr().out
+    assert "texts through the model: 40 of 40, each once" in printed
+    assert "all ÷ (bare + fits)" in printed
+
+
 def test_attention_view_builds_and_counts_what_travels(load: Load, tmp_path: Path) -> None:
     pages = load("attention_pages")
     weights = pages.causal_weights(1, 8)
