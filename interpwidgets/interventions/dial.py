@@ -105,5 +105,7 @@ class Dial:
             raise InterventionError(
                 f"a dial is added at one layer or more of {known}; got {list(layers)}."
             )
-        units = {layer: self.known[layer] for layer in sorted(set(layers))}
+        units: dict[int | None, float] = {
+            layer: self.known[layer] for layer in sorted(set(layers))
+        }
         return dataclasses.replace(self, units=units, positions=positions)

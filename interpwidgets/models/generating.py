@@ -104,10 +104,10 @@ def generate(
     steps = _Steps(tell, stopped, frozenset(eos_ids))
     arguments: dict[str, Any] = {
         "generation_config": _config(sampling, eos_ids),
-        "stopping_criteria": StoppingCriteriaList([steps]),  # type: ignore[list-item]
+        "stopping_criteria": StoppingCriteriaList([steps]),
     }
     if sampling.temperature:
-        arguments["logits_processor"] = LogitsProcessorList([_Noise(sampling)])  # type: ignore[list-item]
+        arguments["logits_processor"] = LogitsProcessorList([_Noise(sampling)])
 
     def run() -> None:
         with torch.no_grad():

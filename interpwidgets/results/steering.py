@@ -83,8 +83,9 @@ class SteeredText(Result):
 
         By the longest common parts of what was written.
         """
-        ids = [list(tokens.ids[self.n_prompt :]) for tokens in (self.base, self.steered)]
-        blocks = difflib.SequenceMatcher(None, *ids, autojunk=False).get_matching_blocks()
+        ids = [tokens.ids[self.n_prompt :] for tokens in (self.base, self.steered)]
+        matcher = difflib.SequenceMatcher(None, ids[0], ids[1], autojunk=False)
+        blocks = matcher.get_matching_blocks()
         kept = [set[int](), set[int]()]
         for block in blocks:
             kept[0] |= set(range(block.a, block.a + block.size))
