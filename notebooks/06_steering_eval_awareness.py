@@ -183,7 +183,7 @@ chosen.round(3)
 # %%
 asked = {"answers": ["typed"], "n_random": 8, "max_new_tokens": 1, "batch": 80}
 strengths = [-1.0, -0.5, 0.0, 0.25, 0.5, 0.75, 1.0]
-response = iw.dose_response(model, dial, evaluated, strengths=strengths, **asked)
+response = iw.dose_response(model, dial, evaluated[:24], strengths=strengths, **asked)
 response
 
 # %%

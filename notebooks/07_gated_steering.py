@@ -216,7 +216,9 @@ print(f"n = {len(evaluated)} prompts, intervals of 95 % over prompts")
 pd.DataFrame(rows, index=columns).T.round(3)
 
 # %% [markdown]
-# *Gap recovered* is how much of the way to never writing `typed` it went.
+# *Gap recovered* is how much of the way to never writing `typed` it went. Gated, a tenth of the
+# tokens does about as much as all of them. That random timing does a little is no surprise: some
+# of its draws hit a hint.
 #
 # ## What else changes
 #
@@ -251,7 +253,9 @@ pd.DataFrame(rows).T
 # %% [markdown]
 # ## And strength
 #
-# With the gate it can be turned up further, since what it is not for is not touched.
+# With the gate it can be turned up further, since what it is not for is not touched. But not all
+# the way down: the gate was set on other words, and misses some of the held-out hints, above as
+# in `fired at`. What it does not fire at, no strength will change.
 
 # %%
 response = iw.dose_response(
