@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from interpwidgets.directions import Dataset as Dataset
     from interpwidgets.directions import Direction as Direction
     from interpwidgets.export import export as export
+    from interpwidgets.methods.ablation_sweep import ablation_control as ablation_control
+    from interpwidgets.methods.ablation_sweep import ablation_sweep as ablation_sweep
     from interpwidgets.methods.activation_patching import (
         activation_patching as activation_patching,
     )
@@ -37,6 +39,10 @@ if TYPE_CHECKING:
     from interpwidgets.methods.direction import load_direction as load_direction
     from interpwidgets.methods.head_scores import head_scores as head_scores
     from interpwidgets.methods.logit_lens import logit_lens as logit_lens
+    from interpwidgets.methods.path_patching import path_patching as path_patching
+    from interpwidgets.methods.path_patching import (
+        path_patching_control as path_patching_control,
+    )
     from interpwidgets.methods.probe import probe as probe
     from interpwidgets.methods.probe_scores import probe_scores as probe_scores
     from interpwidgets.methods.references import references as references
@@ -63,6 +69,8 @@ _WHERE = {
     "Dataset": "directions",
     "Direction": "directions",
     "Selection": "selection",
+    "ablation_control": "methods.ablation_sweep",
+    "ablation_sweep": "methods.ablation_sweep",
     "activation_patching": "methods.activation_patching",
     "activations": "methods.activations",
     "adapter": "models.adapting",
@@ -82,6 +90,8 @@ _WHERE = {
     "patching_control": "methods.activation_patching",
     "probe": "methods.probe",
     "probe_scores": "methods.probe_scores",
+    "path_patching": "methods.path_patching",
+    "path_patching_control": "methods.path_patching",
     "references": "methods.references",
     "register_architecture": "models.registering",
     "show": "show",
@@ -104,6 +114,10 @@ _DRAWN = (
     "logit_lens",
     "patching_control",
     *("probe", "probe_scores"),
+    "ablation_control",
+    "ablation_sweep",
+    "path_patching",
+    "path_patching_control",
     *("attention_received", "direct_logit_attribution", "head_scores", "load_result"),
     *("singular_directions", "weight_circuits"),
 )
