@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from interpwidgets import interventions as interventions
     from interpwidgets.arrays.calls import show_attention as show_attention
     from interpwidgets.arrays.calls import show_tokens as show_tokens
+    from interpwidgets.board.attribution_calls import (
+        direct_logit_attribution as direct_logit_attribution,
+    )
     from interpwidgets.board.calls import attention as attention
     from interpwidgets.board.calls import surprisal as surprisal
     from interpwidgets.board.session import Board as Board
@@ -26,9 +29,6 @@ if TYPE_CHECKING:
     from interpwidgets.methods.activations import activations as activations
     from interpwidgets.methods.attribution_patching import (
         attribution_patching as attribution_patching,
-    )
-    from interpwidgets.methods.direct_logit_attribution import (
-        direct_logit_attribution as direct_logit_attribution,
     )
     from interpwidgets.methods.head_scores import head_scores as head_scores
     from interpwidgets.methods.logit_lens import logit_lens as logit_lens
@@ -61,7 +61,7 @@ _WHERE = {
     "attention_received": "methods.token_values",
     "attribution_patching": "methods.attribution_patching",
     "describe": "models.description",
-    "direct_logit_attribution": "methods.direct_logit_attribution",
+    "direct_logit_attribution": "board.attribution_calls",
     "export": "export",
     "head_scores": "methods.head_scores",
     "load": "models.loading",
@@ -90,7 +90,7 @@ _DRAWN = (
     "load_result",
     "logit_lens",
     "patching_control",
-    *("attention_received", "direct_logit_attribution", "head_scores", "load_result"),
+    *("attention_received", "head_scores", "load_result"),
     *("singular_directions", "weight_circuits"),
 )
 

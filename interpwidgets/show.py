@@ -24,8 +24,8 @@ from interpwidgets.results.weight_circuits import WeightCircuits
 from interpwidgets.widgets.attention import AttentionView
 from interpwidgets.widgets.attention_circuitsvis import InlinePage, attention_circuitsvis
 from interpwidgets.widgets.attention_figure import Width, attention_figure
+from interpwidgets.widgets.attribution import AttributionView
 from interpwidgets.widgets.attribution_figure import attribution_figure
-from interpwidgets.widgets.attribution_static import attribution_html
 from interpwidgets.widgets.base import View
 from interpwidgets.widgets.display import display_view
 from interpwidgets.widgets.head_scores_figure import head_scores_figure
@@ -50,6 +50,7 @@ from interpwidgets.widgets.weights_static import (
 VIEWS: dict[type[Result], type[View]] = {
     AttentionPattern: AttentionView,
     TokenValues: TokensView,
+    DirectLogitAttribution: AttributionView,
 }
 
 #: Results that are drawn as plain HTML, without a view.
@@ -57,7 +58,6 @@ PAGES: dict[type[Result], Callable[[Any], str]] = {
     HeadScores: head_scores_html,
     LogitLens: lens_html,
     PatchingGrid: patching_html,
-    DirectLogitAttribution: attribution_html,
     SingularDirections: singular_directions_html,
     WeightCircuits: weight_circuits_html,
 }
@@ -137,9 +137,16 @@ def _circuitsvis_of_tokens(view: TokensView, row: int | str | None = None) -> In
     return tokens_circuitsvis(result, view.row if row is None else row)
 
 
+def _figure_of_attribution(view: AttributionView, by: str | None = None, **more: Any) -> Any:
+    result = view.result
+    assert result is not None
+    return attribution_figure(result, by or view.by, **more)
+
+
 FIGURES: dict[type[Result], Callable[..., Any]] = {
     AttentionPattern: _figure_of_attention,
     TokenValues: _figure_of_tokens,
+    DirectLogitAttribution: _figure_of_attribution,
 }
 CIRCUITSVIS: dict[type[Result], Callable[..., InlinePage]] = {
     AttentionPattern: _circuitsvis_of_attention,
@@ -154,7 +161,7 @@ def figure(view: View, **which: Any) -> Any:
         view: A view with a Result.
         which: As the figure of that type takes them; for attention ``layer``, ``head``
             (the one drawn large by default), for values of tokens ``row`` (all by default),
-            and ``width`` (``"column"``, ``"page"``, ``"slide"``).
+            for attribution ``by`` (the one drawn), and ``width`` (``"column"``, ``"page"``, ``"slide"``).
 
     Raises:
         ResultError: There is no figure of its type of Result.

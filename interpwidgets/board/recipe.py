@@ -135,5 +135,6 @@ def _arguments(method: Any) -> str:
     for field in dataclasses.fields(method):
         value = getattr(method, field.name)
         if value is not field.default and value != field.default:
-            given.append(f"{field.name}={python_text(value)}")
+            # An ellipsis is refused; None might pass for a default.
+            given.append(f"{field.name}={python_text(value) or '...'}")
     return ", ".join(given)

@@ -19,7 +19,12 @@ from interpwidgets.board.recipe import (
 )
 from interpwidgets.board.showing import Showing
 from interpwidgets.board.worker import worker_of
-from interpwidgets.errors import PromptError, SelectionError, TraceError
+from interpwidgets.errors import (
+    InterpWidgetsError,
+    PromptError,
+    SelectionError,
+    TraceError,
+)
 from interpwidgets.interventions import Ablation, parts_of
 from interpwidgets.interventions.value import Part
 from interpwidgets.models.adapter import adapter_of
@@ -230,9 +235,11 @@ class Board(Showing, AblatingBoard):
         reader.changed = parts_of(interventions)
         forward(self.model, batch, reader, reader.changed)
 
-    def _run(self, batch: Batch, ablation: Ablation | None = None) -> None:
+    def _run(self, batch: Batch, ablation: Ablation | None = None, remark: str = "") -> None:
         interventions = () if ablation is None else (ablation,)
-        forward(self.model, batch, _BoardReader(self, batch, ablation), interventions)
+        reader = _BoardReader(self, batch, ablation)
+        reader.remark = remark
+        forward(self.model, batch, reader, interventions)
 
 
 class _BoardReader(MethodReader):
@@ -296,7 +303,11 @@ class _BoardReader(MethodReader):
         with self._board.group.quiet():
             for index, slot in enumerate(self._slots):
                 run = self.run_of(capture, index)
-                slot.results = slot.method.build(run, slot.results)
+                try:
+                    slot.results = slot.method.build(run, slot.results)
+                except InterpWidgetsError as error:  # the other views show this run
+                    slot.view.show_refusal(capture.number, str(error))
+                    continue
                 slot.view.recipe = self._recipe(slot.method, capture)
                 slot.view.show(slot.results)
 

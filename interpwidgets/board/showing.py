@@ -6,13 +6,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from interpwidgets.methods.attention import MAX_BYTES, AttentionMethod
+from interpwidgets.methods.direct_logit_attribution import DirectLogitAttributionMethod
 from interpwidgets.methods.token_values import TOP_K, SurprisalMethod
+from interpwidgets.models.adapter import Model
 from interpwidgets.models.running import Method
+from interpwidgets.models.targets import targets_of
 from interpwidgets.widgets.base import View
 
 
 class Showing:
-    """One method a kind of view; ``Board`` brings ``add``."""
+    """One method a kind of view; ``Board`` brings ``add`` and the model."""
+
+    model: Model
 
     def add(self, method: Method[Any], *, key: str | None = None) -> View:
         """Return a view of what a method makes of every run from now on."""
@@ -49,3 +54,44 @@ class Showing:
             key: As of ``attention``.
         """
         return self.add(SurprisalMethod(top_k, max_bytes), key=key)
+
+    def direct_logit_attribution(
+        self,
+        target: Any = None,
+        *,
+        against: Any = None,
+        direction: Any = None,
+        by: str | Sequence[str] = ("head",),
+        pos: int | Sequence[int] = -1,
+        max_bytes: int = MAX_BYTES,
+        key: str | None = None,
+    ) -> View:
+        """Return a view of who wrote a logit, in every run from now on.
+
+        A run whose prompt makes the target or the position impossible is shown by the other
+        views; this one keeps its picture and says why.
+
+        Args:
+            target: The token, as text or id, or a list of one per prompt; by default the one
+                that the model finds most probable, in each run anew.
+            against: A token whose logit is subtracted, in the same way.
+            direction: In place of tokens ``[d_model]``, or ``[prompt, d_model]``.
+            by: What to split beside components: ``"head"``, ``"neuron"``, ``"source"``; the
+                view offers the others with one more run.
+            pos: The position whose next token is explained, counted from the end of each
+                prompt; ``view.pos`` also takes one counted from 0, of the run on screen.
+            max_bytes: As of ``attention``.
+            key: As of ``attention``.
+
+        Raises:
+            SiteError: The model's stream is no sum that ends in a norm, or has no such parts.
+            PromptError: What is no token of the model's, or a position from 0.
+            ResultError: No such breakdown, or a direction of another width.
+        """
+        method = DirectLogitAttributionMethod(
+            **targets_of(self.model, target, against, direction),
+            by=(by,) if isinstance(by, str) else tuple(by),
+            pos=(pos,) if isinstance(pos, int) else tuple(pos),
+            max_bytes=max_bytes,
+        )
+        return self.add(method, key=key)

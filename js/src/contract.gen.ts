@@ -148,6 +148,78 @@ export interface UndoRequest {
 	kind: "undo";
 }
 
+export interface Breakdown {
+	name: string;
+	title: string;
+	why: string;
+}
+
+export interface WireBars {
+	by: string;
+	places: [string, number, number, number][];
+	numbers: Bytes;
+	rest_count: number;
+	rest_value: number | null;
+}
+
+export interface SourceStrips {
+	heads: [number, number][];
+	values: Bytes;
+}
+
+export interface AttributionPayload {
+	version: 1;
+	kind: "direct_logit_attribution";
+	run: number;
+	tokens: TokenInfo[];
+	turns: Turn[];
+	same_text: boolean;
+	prompt_index: number;
+	prompt_count: number;
+	n: number;
+	mean: boolean;
+	follow: boolean;
+	pos: number;
+	measure: string;
+	toward: TokenInfo | null;
+	over: TokenInfo | null;
+	target_count: number;
+	layers: number;
+	heads: number;
+	logit: number | null;
+	remainder: number | null;
+	output: number | null;
+	cap: number;
+	breakdowns: Breakdown[];
+	bars: WireBars[];
+	strips: SourceStrips | null;
+	stamp: Stamp;
+	code?: string;
+}
+
+export interface AttributionKept {
+	by: string;
+	order: "size" | "layer";
+	every: boolean;
+	panel_open: boolean;
+	table_open: boolean;
+}
+
+export interface SplitRequest {
+	id: string;
+	kind: "split";
+	by: string;
+	mean: boolean;
+	follow: boolean;
+}
+
+export interface PositionRequest {
+	id: string;
+	kind: "position";
+	run: number;
+	pos: number;
+}
+
 export interface TokenInfo {
 	text: string;
 	special: boolean;
