@@ -161,7 +161,8 @@ def figure(view: View, **which: Any) -> Any:
         view: A view with a Result.
         which: As the figure of that type takes them; for attention ``layer``, ``head``
             (the one drawn large by default), for values of tokens ``row`` (all by default),
-            for attribution ``by`` (the one drawn), and ``width`` (``"column"``, ``"page"``, ``"slide"``).
+            for attribution ``by`` (the one drawn), and ``width`` (``"column"``, ``"page"``,
+            ``"slide"``).
 
     Raises:
         ResultError: There is no figure of its type of Result.

@@ -191,7 +191,6 @@ class AblatingBoard:
             view: Who asks.
             more: Fields of its method, e.g. ``scores=True``.
         """
-
         self._enqueue(view, lambda _: self.read_anew(view, **more))
 
     def read_anew(self, view: View, **more: Any) -> None:

@@ -25,8 +25,8 @@ class Place(NamedTuple):
     ``attn_bias`` and ``mlp_bias``: what the biases of a layer's output add."""
 
     layer: int = -1
-    index: int = -1
-    """Of the head or neuron."""
+    member: int = -1
+    """The number of the head or neuron."""
 
     pos: int = -1
     """Of the source token."""
@@ -117,16 +117,16 @@ def _blocks(result: DirectLogitAttribution, by: str) -> list[_Block]:
 def _components(result: DirectLogitAttribution) -> dict[str, _Block]:
     """Return the components by kind."""
     level = result.chance_level("component")
-    found: dict[str, list[tuple[int, int]]] = {}
+    found: dict[str, dict[int, int]] = {}
     for at, name in enumerate(result.components):
         layer, kind = re.fullmatch(r"(?:L(\d+) )?(.+)", name).groups()  # type: ignore[union-attr]
-        found.setdefault(kind, []).append((at, -1 if layer is None else int(layer)))
+        found.setdefault(kind, {})[-1 if layer is None else int(layer)] = at
     blocks = {}
-    for kind, members in found.items():
-        at = [index for index, _ in members]
-        layers = tuple(layer for _, layer in members)
+    for kind, of_layer in found.items():
+        layers, columns = tuple(of_layer), list(of_layer.values())
         if layers == (-1,):
-            blocks[kind] = _Block(kind, result.component[:, at[0]], level[at[0]])
+            values, chance = result.component[:, columns[0]], level[columns[0]]
+            blocks[kind] = _Block(kind, values, chance)
         else:
-            blocks[kind] = _Block(kind, result.component[:, at], level[at], layers)
+            blocks[kind] = _Block(kind, result.component[:, columns], level[columns], layers)
     return blocks

@@ -113,7 +113,7 @@ def _bars(result: DirectLogitAttribution, by: str, most: int | None) -> WireBars
     numbers = np.stack([bars.value, bars.low, bars.high, bars.chance])
     return {
         "by": by,
-        "places": [tuple(place) for place in bars.places],
+        "places": [(at.kind, at.layer, at.member, at.pos) for at in bars.places],
         "numbers": float32_bytes(numbers),
         "rest_count": bars.rest_count,
         "rest_value": _finite(bars.rest_value),

@@ -14,6 +14,7 @@ import pytest
 WITH_EXAMPLES = [
     "interpwidgets.arrays.calls",
     "interpwidgets.board.ablating",
+    "interpwidgets.board.attribution_calls",
     "interpwidgets.board.calls",
     "interpwidgets.board.session",
     "interpwidgets.methods.activation_patching",

@@ -292,7 +292,7 @@ def test_a_trace_with_an_intervention_updates_the_bars_and_they_still_sum(model:
         logits = model.output.logits.save()
     edited = drawn(view, "head")
     assert edited["head", 1, 2, -1] != pytest.approx(plain["head", 1, 2, -1], abs=1e-3)
-    difference = float(logits[0, -1, 8] - logits[0, -1, 2])
+    difference = float((logits[0, -1, 8] - logits[0, -1, 2]).detach())
     assert view.payload is not None
     assert view.payload["logit"] == pytest.approx(difference, abs=1e-4)
     # What the user added to the stream no part wrote: the remainder has it.

@@ -117,10 +117,12 @@ const placing =
 	(value) =>
 		(100 * (clamp(value, low, high) - low)) / (high - low);
 
+const share = (percent: number): string => `${Number(percent.toFixed(3))}%`;
+
 /** A mark from one number to another. */
 function span(name: string, [from, to]: Range, place: Place): HTMLElement {
 	const [left, right] = [place(Math.min(from, to)), place(Math.max(from, to))];
-	const style = `left:${left.toFixed(3)}%;width:${(right - left).toFixed(3)}%`;
+	const style = `left:${share(left)};width:${share(right - left)}`;
 	return h("i", { class: `iw-bars-${name}`, style });
 }
 
@@ -132,15 +134,13 @@ function drawRow(bar: Bar, i: number, place: Place): HTMLElement {
 	const less = shown < 0;
 	const ends = [shown, ...(interval ?? []), control ?? 0].filter(Number.isFinite);
 	const end = place(less ? Math.min(...ends) : Math.max(...ends));
-	const side = less
-		? `right:calc(${(100 - end).toFixed(3)}% + 6px)`
-		: `left:calc(${end.toFixed(3)}% + 6px)`;
+	const side = less ? `right:calc(${share(100 - end)} + 6px)` : `left:calc(${share(end)} + 6px)`;
 	const marks = [
 		band ? span("null", band, place) : null,
-		h("i", { class: "iw-bars-zero", style: `left:${place(0).toFixed(3)}%` }),
+		h("i", { class: "iw-bars-zero", style: `left:${share(place(0))}` }),
 		span(less ? "less" : "more", [0, shown], place),
 		interval ? span("whisker", interval, place) : null,
-		control != null && h("i", { class: "iw-bars-control", style: `left:${place(control)}%` }),
+		control != null && h("i", { class: "iw-bars-control", style: `left:${share(place(control))}` }),
 		h("span", { class: "iw-bars-value", style: side }, text),
 	];
 	const row = h("div", {
@@ -160,7 +160,7 @@ function drawRow(bar: Bar, i: number, place: Place): HTMLElement {
 
 function drawAxis(domain: Range, place: Place, print: (value: number) => string): HTMLElement {
 	const ticks = ticksOf(domain).map((tick) =>
-		h("span", { style: `left:${place(tick).toFixed(3)}%` }, print(tick)),
+		h("span", { style: `left:${share(place(tick))}` }, print(tick)),
 	);
 	const inside = div("bars-in", ...ticks);
 	return h(

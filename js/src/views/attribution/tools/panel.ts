@@ -1,6 +1,6 @@
 import { toClipboard } from "../../../shared/clipboard";
 import { choice, row, tick } from "../../../shared/controls";
-import { h, set, word } from "../../../shared/dom";
+import { h, isDisabled, set, word } from "../../../shared/dom";
 import { clamp } from "../../../shared/keys";
 import { pictureFiles } from "../../../shared/take";
 import { tokenText } from "../../../shared/tokens";
@@ -71,7 +71,7 @@ function makePosition(core: Core) {
 	);
 	const move = (by: number, button: HTMLElement) => {
 		const { payload } = state();
-		if (!payload || button.ariaDisabled === "true") return;
+		if (!payload || isDisabled(button)) return;
 		const pos = clamp(payload.pos + by, 0, payload.tokens.length - 1);
 		void ask("position", { run: payload.run, pos });
 	};
