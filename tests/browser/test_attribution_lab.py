@@ -74,7 +74,7 @@ def test_sources_come_with_one_more_run_and_a_followed_token_moves_the_position(
 def test_an_edit_in_a_trace_moves_the_bars_in_place(open_notebook: Open) -> None:
     trace = f"""
 with board.trace("{PROMPT}"):
-    model.model.layers[0].attn.output[:] = 0
+    model.model.layers[0].attn.output[0][:] = 0
 """
     notebook = open_notebook(BOARD, BARS, RUN, trace)
     _, bars = opened(notebook)
