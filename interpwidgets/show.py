@@ -11,16 +11,20 @@ from typing import Any, TypeVar
 
 from interpwidgets.errors import ResultError
 from interpwidgets.export.view import view_page
+from interpwidgets.results.ablation_sweep import AblationSweep
 from interpwidgets.results.attention import AttentionPattern
 from interpwidgets.results.attribution import DirectLogitAttribution
 from interpwidgets.results.base import Result
 from interpwidgets.results.head_scores import HeadScores
 from interpwidgets.results.lens import LogitLens
 from interpwidgets.results.patching import PatchingGrid
+from interpwidgets.results.path_patching import PathPatching
 from interpwidgets.results.renderings import add_rendering
 from interpwidgets.results.singular_directions import SingularDirections
 from interpwidgets.results.token_values import TokenValues
 from interpwidgets.results.weight_circuits import WeightCircuits
+from interpwidgets.widgets.ablation_sweep_figure import ablation_sweep_figure
+from interpwidgets.widgets.ablation_sweep_static import ablation_sweep_html
 from interpwidgets.widgets.attention import AttentionView
 from interpwidgets.widgets.attention_circuitsvis import InlinePage, attention_circuitsvis
 from interpwidgets.widgets.attention_figure import Width, attention_figure
@@ -32,8 +36,11 @@ from interpwidgets.widgets.head_scores_figure import head_scores_figure
 from interpwidgets.widgets.head_scores_static import head_scores_html
 from interpwidgets.widgets.lens_figure import lens_figure
 from interpwidgets.widgets.lens_static import lens_html
+from interpwidgets.widgets.patching import PatchGrid
 from interpwidgets.widgets.patching_figure import patching_figure
 from interpwidgets.widgets.patching_static import patching_html
+from interpwidgets.widgets.path_patching_figure import path_patching_figure
+from interpwidgets.widgets.path_patching_static import path_patching_html
 from interpwidgets.widgets.placement import PLACES
 from interpwidgets.widgets.tokens import TokensView
 from interpwidgets.widgets.tokens_circuitsvis import tokens_circuitsvis
@@ -51,13 +58,15 @@ VIEWS: dict[type[Result], type[View]] = {
     AttentionPattern: AttentionView,
     TokenValues: TokensView,
     DirectLogitAttribution: AttributionView,
+    PatchingGrid: PatchGrid,
 }
 
 #: Results that are drawn as plain HTML, without a view.
 PAGES: dict[type[Result], Callable[[Any], str]] = {
     HeadScores: head_scores_html,
     LogitLens: lens_html,
-    PatchingGrid: patching_html,
+    PathPatching: path_patching_html,
+    AblationSweep: ablation_sweep_html,
     SingularDirections: singular_directions_html,
     WeightCircuits: weight_circuits_html,
 }
@@ -143,10 +152,17 @@ def _figure_of_attribution(view: AttributionView, by: str | None = None, **more:
     return attribution_figure(result, by or view.by, **more)
 
 
+def _figure_of_patching(view: PatchGrid, **more: Any) -> Any:
+    result = view.result
+    assert result is not None
+    return patching_figure(result, **more)
+
+
 FIGURES: dict[type[Result], Callable[..., Any]] = {
     AttentionPattern: _figure_of_attention,
     TokenValues: _figure_of_tokens,
     DirectLogitAttribution: _figure_of_attribution,
+    PatchingGrid: _figure_of_patching,
 }
 CIRCUITSVIS: dict[type[Result], Callable[..., InlinePage]] = {
     AttentionPattern: _circuitsvis_of_attention,
@@ -200,6 +216,10 @@ add_rendering("head_scores_figure", head_scores_figure)
 add_rendering("lens_figure", lens_figure)
 add_rendering("patching_figure", patching_figure)
 add_rendering("patching_html", patching_html)
+add_rendering("ablation_sweep_figure", ablation_sweep_figure)
+add_rendering("ablation_sweep_html", ablation_sweep_html)
+add_rendering("path_patching_figure", path_patching_figure)
+add_rendering("path_patching_html", path_patching_html)
 add_rendering("singular_directions_figure", singular_directions_figure)
 add_rendering("to_circuitsvis", to_circuitsvis)
 add_rendering("to_html", view_page)

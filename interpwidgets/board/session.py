@@ -10,6 +10,7 @@ import torch
 
 from interpwidgets.board.ablating import AblatingBoard, Applied, Slot
 from interpwidgets.board.next_token import next_token_reads
+from interpwidgets.board.patching import Patching
 from interpwidgets.board.recipe import (
     ablation_line,
     block_lines,
@@ -47,7 +48,7 @@ from interpwidgets.widgets.placement import PLACES
 PROGRESS_INTERVAL = 0.2
 
 
-class Board(Showing, AblatingBoard):
+class Board(Showing, AblatingBoard, Patching):
     """Several views of one model, fed by one forward.
 
     Example:

@@ -16,7 +16,14 @@ from interpwidgets.models.pairs import PromptPair, read_pairs
 from interpwidgets.models.patching import Donor, Progress, ProgressTeller, record
 from interpwidgets.models.patching_grid import GridPlan, as_long_as, shifted
 from interpwidgets.models.prompts import token_ids_of
+from interpwidgets.reads.neuron_ranking import neuron_plan
 from interpwidgets.reads.patching_runs import PatchingRuns, run_pairs
+from interpwidgets.reads.sweeps import (
+    check_same_model,
+    check_same_values,
+    metric_asked,
+    note_of,
+)
 from interpwidgets.results.patching import PatchingGrid
 
 #: How many draws a control makes for each cell.
@@ -38,10 +45,13 @@ def activation_patching(
     layers: Sequence[int] | None = None,
     heads: Sequence[int] | None = None,
     positions: Sequence[int] | None = None,
+    neurons: Sequence[int] | None = None,
+    top: int | None = None,
     align: Any = None,
     prepend_bos: bool | None = None,
     batch: int | None = None,
     progress: Tell | None = None,
+    watch: Callable[[PatchingGrid], object] | None = None,
 ) -> PatchingGrid:
     """Patch one run into another, one layer and position or head at a time.
 
@@ -58,8 +68,9 @@ def activation_patching(
         metric: ``"logit_difference"``, ``"probability"``, ``"kl"`` (from the clean run), or
             a function from logits after the last token, float64 ``[d_vocab]``, to a number.
         site: ``resid_pre``, ``resid_mid``, ``resid_post``, ``attn_out``, ``mlp_in``,
-            ``mlp_out``, ``q``, ``k``, ``v``, ``z`` or ``pattern``.
-        by: ``"position"`` or ``"head"``; by default heads where the site has them.
+            ``mlp_out``, ``mlp_post``, ``q``, ``k``, ``v``, ``z`` or ``pattern``.
+        by: ``"position"``, ``"head"`` or, of ``mlp_post``, ``"neuron"``; by default heads or
+            neurons where the site has them.
         direction: ``"denoising"``: clean patched into corrupted; ``"noising"``: corrupted
             patched into clean.
         layers: Rows of the grid; all by default.
@@ -67,12 +78,16 @@ def activation_patching(
             all by default (of ``k`` and ``v``: key-value heads).
         positions: Which positions of the prompt that is changed are columns, or are patched
             together in a grid of heads; all by default.
+        neurons: Of ``mlp_post``: which neurons, the same of every layer, are columns.
+        top: In place of ``neurons``: so many of those that matter most by attribution in any
+            of the layers; ``layers=[3]`` for those of one layer.
         align: For prompts of different length: ``"tokens"`` pairs equal tokens in order, and
             changed words between them where as many; or (clean, corrupted) pairs of
             positions. Cells whose token has no partner are NaN.
         prepend_bos: As of ``iw.attention``.
         batch: How many patched runs share a forward; by default what fits 256 MB.
         progress: Called with how far it is, after each forward.
+        watch: Called before that with the grid so far: cells to come are NaN.
 
     Returns:
         ``PatchingGrid``; ``values`` is ``[layer, column]``, 0 as the corrupted run and 1 as
@@ -87,9 +102,10 @@ def activation_patching(
 
     Example:
         >>> import interpwidgets as iw
+        >>> from interpwidgets.methods.activation_patching import activation_patching
         >>> model = iw.load("lil-attn-2l")
         >>> clean, corrupted = [1, 5, 6, 7, 5], [1, 5, 8, 7, 5]
-        >>> grid = iw.activation_patching(model, clean, corrupted, answers=(6, 8))
+        >>> grid = activation_patching(model, clean, corrupted, answers=(6, 8))
         >>> grid.values.shape
         (2, 5)
 
@@ -99,23 +115,32 @@ def activation_patching(
         noising. We differ in: nothing.
     """
     model = ready(model)
-    plan = GridPlan(model, site, by, direction, layers, heads, positions)
     pairs = read_pairs(model, clean, corrupted, align=align, prepend_bos=prepend_bos)
+    members = layers, heads, positions, neurons
+    plan = neuron_plan(model, site, by, direction, *members, top, pairs, metric, answers)
     runs = run_pairs(plan, pairs, metric, answers)
     raw, done = runs.empty(), True
-    teller = ProgressTeller(raw.size, progress)
+
+    def tell(how_far: Progress) -> None:
+        if watch is not None:
+            watch(runs.grid(raw.copy()))
+        if progress is not None:
+            progress(how_far)
+
+    teller = ProgressTeller(raw.size, tell)
     for at, pair in enumerate(pairs):
-        done = done and plan.sweep(
-            pair, runs.donor(at), runs.columns, runs.metrics[at], raw[at], batch, teller
+        done = done and _swept(
+            plan, pair, runs.donor(at), runs.columns, runs.metrics[at], raw[at], batch, teller
         )
-    return runs.grid(raw, note="" if done else _note(raw))
+    return runs.grid(raw, note="" if done else note_of(raw))
 
 
-def _note(raw: np.ndarray) -> str:
-    n_done = int(np.isfinite(raw).sum())
-    if not n_done:
-        raise KeyboardInterrupt
-    return f"interrupted: {n_done} of {raw.size} cells were run"
+def _swept(plan: GridPlan, *sweep: Any) -> bool:
+    """Return whether a sweep came to its end; an interrupt may come before its first run."""
+    try:
+        return plan.sweep(*sweep)
+    except KeyboardInterrupt:
+        return False
 
 
 # ------------------------------------------------------------------------------ control
@@ -152,7 +177,8 @@ def patching_control(
         progress: As of ``activation_patching``.
 
     Returns:
-        The result with its ``control``: mean and interval for each cell.
+        The result with its ``control``: mean and interval for each cell. An interrupt keeps
+        the draws that are complete.
 
     Raises:
         InterventionError: It is another model, or there is nothing else to draw from.
@@ -163,29 +189,35 @@ def patching_control(
         the choice of what is patched in matters. We differ in: lengths are kept.
     """
     model = ready(model)
-    _check_same_model(model, result)
+    check_same_model(adapter_of(model).name, result)
     plan, pairs = _plan_of(model, result)
-    runs = run_pairs(plan, pairs, _asked(result, metric), result.answers)
-    _check_same_ends(runs.ends, result)
+    runs = run_pairs(plan, pairs, metric_asked(result, metric), result.answers)
+    before = np.stack([result.clean_values, result.corrupted_values], axis=1)
+    check_same_values(runs.ends, before)
     wanted = _wanted(result, cells)
     draws, title = _draws(runs, n, seed, prompts)
     raw = runs.empty(len(draws))
     teller, done = ProgressTeller(raw.size, progress), True
-    for draw, donors in enumerate(draws):
+    n_done = 0
+    for donors in draws:
         for at, pair in enumerate(pairs):
-            done = done and plan.sweep(
+            done = done and _swept(
+                plan,
                 pair,
                 donors(at),
                 runs.columns,
                 runs.metrics[at],
-                raw[draw, at],
+                raw[n_done, at],
                 batch,
                 teller,
                 wanted,
             )
-    if not done:  # a draw that is not complete would bias the mean
+        if not done:  # a draw that is not complete would bias the mean
+            break
+        n_done += 1
+    if not n_done:
         raise KeyboardInterrupt
-    return dataclasses.replace(result, control_raw=raw, control_title=title)
+    return dataclasses.replace(result, control_raw=raw[:n_done], control_title=title)
 
 
 def _draws(
@@ -237,27 +269,14 @@ def _first(likes: Sequence[Donor]) -> list[Any]:
 
 
 def _plan_of(model: Model, result: PatchingGrid) -> tuple[GridPlan, list[PromptPair]]:
-    by_head = result.by == "head"
-    chosen = (result.positions or None) if by_head else result.columns
-    heads = result.columns if by_head else None
+    parts = result.columns if result.by != "position" else None
+    chosen = result.columns if parts is None else result.positions or None
+    heads, neurons = (parts if result.by == name else None for name in ("head", "neuron"))
     plan = GridPlan(
-        model, result.site, result.by, result.direction, result.layers, heads, chosen
+        model, result.site, result.by, result.direction, result.layers, heads, chosen, neurons
     )
     sides = zip(result.clean, result.corrupted, result.mapping, strict=True)
     return plan, [PromptPair(*side) for side in sides]
-
-
-def _asked(result: PatchingGrid, metric: Any) -> Any:
-    if metric is not None:
-        return metric
-    if result.metric.startswith("KL("):
-        return "kl"
-    by_count = {1: "probability", 2: "logit_difference"}
-    if not result.answers or len(result.answers[0]) not in by_count:
-        raise InterventionError(
-            f"the metric {result.metric!r} is a function of your own: give it again as metric="
-        )
-    return by_count[len(result.answers[0])]
 
 
 def _wanted(result: PatchingGrid, cells: Sequence[tuple[int, int]] | None) -> Any:
@@ -273,21 +292,3 @@ def _wanted(result: PatchingGrid, cells: Sequence[tuple[int, int]] | None) -> An
             )
         wanted[row, column] = True
     return wanted
-
-
-def _check_same_model(model: Model, result: PatchingGrid) -> None:
-    name = adapter_of(model).name
-    if name != result.provenance.model:
-        raise InterventionError(
-            f"the grid is of {result.provenance.model}, this model is {name}: a control is of "
-            "the same model."
-        )
-
-
-def _check_same_ends(ends: np.ndarray, result: PatchingGrid) -> None:
-    before = np.stack([result.clean_values, result.corrupted_values], axis=1)
-    if not np.allclose(ends, before, rtol=1e-3, atol=1e-4):
-        raise InterventionError(
-            f"without a patch the model gives {ends[0]} here and gave {before[0]} for the "
-            "grid: weights, adapter or precision changed. Run the grid again."
-        )

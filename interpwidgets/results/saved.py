@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from interpwidgets.errors import ResultError
+from interpwidgets.results.ablation_sweep import AblationSweep
 from interpwidgets.results.activations import Activations
 from interpwidgets.results.attention import AttentionPattern
 from interpwidgets.results.attribution import DirectLogitAttribution
@@ -13,6 +14,7 @@ from interpwidgets.results.head_scores import HeadScores
 from interpwidgets.results.lens import LogitLens
 from interpwidgets.results.lens_training import LensTraining
 from interpwidgets.results.patching import PatchingGrid
+from interpwidgets.results.path_patching import PathPatching
 from interpwidgets.results.singular_directions import SingularDirections
 from interpwidgets.results.token_values import TokenValues
 from interpwidgets.results.weight_circuits import WeightCircuits
@@ -20,12 +22,14 @@ from interpwidgets.results.weight_circuits import WeightCircuits
 KINDS: dict[str, type[Result]] = {
     kind.kind: kind
     for kind in (
+        AblationSweep,
         Activations,
         AttentionPattern,
         HeadScores,
         LensTraining,
         LogitLens,
         PatchingGrid,
+        PathPatching,
         TokenValues,
         DirectLogitAttribution,
         HeadScores,

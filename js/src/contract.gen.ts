@@ -318,6 +318,156 @@ export interface ReportRequest {
 	message: string;
 }
 
+export interface WirePatchControl {
+	n: number;
+	title: string;
+	mean: Bytes;
+	low: Bytes;
+	high: Bytes;
+}
+
+export interface WireAgreement {
+	correlation: number | null;
+	tolerance: number;
+	disagree: [number, number][];
+}
+
+export interface WirePatchGrid {
+	name: string;
+	title: string;
+	what: string;
+	site: string;
+	by: "position" | "head" | "neuron";
+	direction: "denoising" | "noising";
+	exact: boolean;
+	metric: string;
+	unit: string;
+	layers: number[];
+	columns: number[];
+	source: TokenInfo[];
+	target: TokenInfo[];
+	mapping: [number, number][];
+	varying: number[];
+	alone: number[];
+	n: number;
+	clean: number;
+	corrupted: number;
+	values: Bytes;
+	raw: Bytes;
+	low: Bytes;
+	high: Bytes;
+	left: number;
+	control: WirePatchControl | null;
+	agreement: WireAgreement | null;
+	stamp: Stamp;
+}
+
+export interface PatchingPayload {
+	version: 1;
+	kind: "patching";
+	run: number;
+	grids: WirePatchGrid[];
+	code?: string;
+}
+
+export interface TopToken {
+	token: TokenInfo;
+	probability: number;
+}
+
+export interface RunControl {
+	n: number;
+	low: number;
+	high: number;
+	title: string;
+}
+
+export interface WirePatchedRun {
+	number: number;
+	words: string;
+	site: string;
+	layer: number;
+	pos: number | null;
+	source_pos: number | null;
+	heads: number[];
+	share: number;
+	raw: number;
+	metric: string;
+	unit: string;
+	low: number | null;
+	high: number | null;
+	control: RunControl | null;
+	top: TopToken[];
+}
+
+export interface CellOutput {
+	grid: number;
+	row: number;
+	column: number;
+	share: number;
+	raw: number;
+	top: TopToken[];
+}
+
+export interface Patches {
+	can_run: boolean;
+	can_restore: boolean;
+	runs: WirePatchedRun[];
+	outputs: CellOutput[];
+	clean_top: TopToken[];
+	corrupted_top: TopToken[];
+	restored: number | null;
+	note: string;
+}
+
+export interface PatchingKept {
+	grid: number;
+	beyond: boolean;
+	panel_open: boolean;
+	table_open: boolean;
+}
+
+export interface CellRequest {
+	id: string;
+	kind: "cell";
+	grid: number;
+	row: number;
+	column: number;
+}
+
+export interface PatchRequest {
+	id: string;
+	kind: "patch";
+	grid: number;
+	layer: number;
+	pos: number | null;
+	source_pos: number | null;
+	head: number | null;
+}
+
+export interface PatchControlRequest {
+	id: string;
+	kind: "control";
+	grid: number;
+	number: number | null;
+}
+
+export interface ExactRequest {
+	id: string;
+	kind: "exact";
+}
+
+export interface RestoreRequest {
+	id: string;
+	kind: "restore";
+	number: number | null;
+}
+
+export interface CancelRequest {
+	id: string;
+	kind: "cancel";
+}
+
 export interface RowAxis {
 	name: string;
 	labels: string[];
