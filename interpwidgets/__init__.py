@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         direct_logit_attribution as direct_logit_attribution,
     )
     from interpwidgets.board.calls import attention as attention
+    from interpwidgets.board.calls import logit_lens as logit_lens
     from interpwidgets.board.calls import surprisal as surprisal
     from interpwidgets.board.patching_calls import activation_patching as activation_patching
     from interpwidgets.board.patching_calls import attribution_patching as attribution_patching
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from interpwidgets.methods.activation_patching import patching_control as patching_control
     from interpwidgets.methods.activations import activations as activations
     from interpwidgets.methods.head_scores import head_scores as head_scores
-    from interpwidgets.methods.logit_lens import logit_lens as logit_lens
     from interpwidgets.methods.path_patching import path_patching as path_patching
     from interpwidgets.methods.path_patching import (
         path_patching_control as path_patching_control,
@@ -71,7 +71,7 @@ _WHERE = {
     "load": "models.loading",
     "load_result": "results.saved",
     "load_tuned_lens": "reads.translators",
-    "logit_lens": "methods.logit_lens",
+    "logit_lens": "board.calls",
     "patching_control": "methods.activation_patching",
     "path_patching": "methods.path_patching",
     "path_patching_control": "methods.path_patching",
@@ -92,7 +92,6 @@ _DRAWN = (
     "attention_received",
     "head_scores",
     "load_result",
-    "logit_lens",
     "patching_control",
     "ablation_control",
     "ablation_sweep",

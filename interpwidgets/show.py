@@ -34,8 +34,8 @@ from interpwidgets.widgets.base import View
 from interpwidgets.widgets.display import display_view
 from interpwidgets.widgets.head_scores_figure import head_scores_figure
 from interpwidgets.widgets.head_scores_static import head_scores_html
+from interpwidgets.widgets.lens import LensGrid
 from interpwidgets.widgets.lens_figure import lens_figure
-from interpwidgets.widgets.lens_static import lens_html
 from interpwidgets.widgets.patching import PatchGrid
 from interpwidgets.widgets.patching_figure import patching_figure
 from interpwidgets.widgets.patching_static import patching_html
@@ -59,12 +59,12 @@ VIEWS: dict[type[Result], type[View]] = {
     TokenValues: TokensView,
     DirectLogitAttribution: AttributionView,
     PatchingGrid: PatchGrid,
+    LogitLens: LensGrid,
 }
 
 #: Results that are drawn as plain HTML, without a view.
 PAGES: dict[type[Result], Callable[[Any], str]] = {
     HeadScores: head_scores_html,
-    LogitLens: lens_html,
     PathPatching: path_patching_html,
     AblationSweep: ablation_sweep_html,
     SingularDirections: singular_directions_html,
@@ -158,7 +158,15 @@ def _figure_of_patching(view: PatchGrid, **more: Any) -> Any:
     return patching_figure(result, **more)
 
 
+def _figure_of_lens(view: LensGrid, measure: str | None = None, **more: Any) -> Any:
+    result = view.result
+    assert result is not None
+    of = view.measure if view.measure != "rank" else "probability"
+    return lens_figure(result, measure or of, **more)
+
+
 FIGURES: dict[type[Result], Callable[..., Any]] = {
+    LogitLens: _figure_of_lens,
     AttentionPattern: _figure_of_attention,
     TokenValues: _figure_of_tokens,
     DirectLogitAttribution: _figure_of_attribution,

@@ -18,8 +18,9 @@ from interpwidgets.methods.patched_run import CONTROLS, runs_of, with_control
 from interpwidgets.models.adapter import Model
 from interpwidgets.models.patching import Progress
 from interpwidgets.reads.patched_runs import PatchedRuns
+from interpwidgets.results.effect_grid import GridControl
 from interpwidgets.results.patched_run import PatchedRun, PatchPlace
-from interpwidgets.results.patching import PatchingControl, PatchingGrid
+from interpwidgets.results.patching import PatchingGrid
 from interpwidgets.widgets.patching import PatchGrid
 from interpwidgets.widgets.patching_bench import Cell
 
@@ -179,7 +180,7 @@ class Bench:
 
     def control(
         self, grid: PatchingGrid, n: int = CONTROLS, seed: int = 0, prompts: Any = None
-    ) -> PatchingControl:
+    ) -> GridControl:
         """Run the control of a whole grid; cancelled, it has the draws that are complete."""
         self._begin()
         try:

@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 
-from interpwidgets.board.ablating import AblatingBoard, Applied, Slot
+from interpwidgets.board.ablating import Applied, Slot
+from interpwidgets.board.lensing import LensBoard
 from interpwidgets.board.next_token import next_token_reads
 from interpwidgets.board.patching import Patching
 from interpwidgets.board.recipe import (
@@ -48,7 +49,7 @@ from interpwidgets.widgets.placement import PLACES
 PROGRESS_INTERVAL = 0.2
 
 
-class Board(Showing, AblatingBoard, Patching):
+class Board(Showing, LensBoard, Patching):
     """Several views of one model, fed by one forward.
 
     Example:

@@ -12,6 +12,7 @@ from interpwidgets.results.attribution import DirectLogitAttribution
 from interpwidgets.results.base import Result, read_saved
 from interpwidgets.results.head_scores import HeadScores
 from interpwidgets.results.lens import LogitLens
+from interpwidgets.results.lens_control import LensControl
 from interpwidgets.results.lens_training import LensTraining
 from interpwidgets.results.patching import PatchingGrid
 from interpwidgets.results.path_patching import PathPatching
@@ -26,6 +27,7 @@ KINDS: dict[str, type[Result]] = {
         Activations,
         AttentionPattern,
         HeadScores,
+        LensControl,
         LensTraining,
         LogitLens,
         PatchingGrid,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
+from interpwidgets.results.effect_grid import GridControl
 from interpwidgets.results.patched_run import PatchedRun, PatchPlace
-from interpwidgets.results.patching import PatchingControl, PatchingGrid
+from interpwidgets.results.patching import PatchingGrid
 
 #: The number of a grid in its view, a row and a column.
 Cell = tuple[int, int, int]
@@ -31,7 +32,7 @@ class PatchingBench(Protocol):
 
     def control(
         self, grid: PatchingGrid, n: int = 8, seed: int = 0, prompts: Any = None
-    ) -> PatchingControl:
+    ) -> GridControl:
         """Run the control of a whole grid."""
 
     def control_run(self, number: int, n: int = 8, seed: int = 0) -> PatchedRun:

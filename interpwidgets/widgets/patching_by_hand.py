@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import traitlets
 
 from interpwidgets.errors import InterventionError, MessageError
+from interpwidgets.results.effect_grid import GridControl
 from interpwidgets.results.patched_run import (
     PatchedRun,
     compare_runs,
     history_frame,
     place_in,
 )
-from interpwidgets.results.patching import PatchingControl, PatchingGrid
+from interpwidgets.results.patching import PatchingGrid
 from interpwidgets.widgets.base import View
 from interpwidgets.widgets.patching_bench import Cell, PatchingBench
 from interpwidgets.widgets.patching_payload import (
@@ -100,7 +101,7 @@ class PatchedByHand(View):
 
     def run_control(
         self, n: int = 8, *, seed: int = 0, prompts: Any = None, run: int | None = None
-    ) -> PatchingControl | PatchedRun:
+    ) -> GridControl | PatchedRun:
         """Patch what has no reason to matter in the same cells, or for one run by hand.
 
         Args:

@@ -318,6 +318,118 @@ export interface ReportRequest {
 	message: string;
 }
 
+export interface LensTarget {
+	id: number;
+	text: string;
+}
+
+export interface LensMap {
+	name: "entropy" | "kl" | "logprob" | "rank";
+	target: number;
+	data: Bytes;
+}
+
+export interface LensColumns {
+	positions: number[];
+	ids: number[];
+	words: string[];
+	index?: Bytes;
+	logprob?: Bytes;
+	target_logprob?: Bytes;
+	target_rank?: Bytes;
+}
+
+export interface LensBand {
+	position: number;
+	n: number;
+	title: string;
+	ids: number[];
+	low: ((number | null)[])[];
+	high: ((number | null)[])[];
+}
+
+export interface LensTuned {
+	on: boolean;
+	title: string;
+}
+
+export interface LensPayload {
+	version: 1;
+	kind: "logit_lens";
+	run: number;
+	tokens: TokenInfo[];
+	turns: Turn[];
+	prompt_index: number;
+	prompt_count: number;
+	site: string;
+	layers: number[];
+	k: number;
+	dtype: "float32" | "float16";
+	ids: number[];
+	words: string[];
+	best: Bytes;
+	best_logprob: Bytes;
+	targets: LensTarget[];
+	maps: LensMap[];
+	columns: LensColumns;
+	bands: LensBand[];
+	tuned: LensTuned | null;
+	nonfinite: number;
+	stamp: Stamp;
+	code?: string;
+}
+
+export interface LensPin {
+	layer: number;
+	position: number;
+	text: string;
+}
+
+export interface LensKept {
+	measure: "probability" | "rank" | "entropy" | "kl";
+	of: number | null;
+	pins: LensPin[];
+	words: boolean;
+	panel_open: boolean;
+	table_open: boolean;
+}
+
+export interface ColumnRequest {
+	id: string;
+	kind: "column";
+	run: number;
+	position: number;
+}
+
+export interface MapRequest {
+	id: string;
+	kind: "map";
+	run: number;
+	name: "entropy" | "kl" | "logprob" | "rank";
+	target: number;
+}
+
+export interface TrackRequest {
+	id: string;
+	kind: "track";
+	token: number;
+	on: boolean;
+}
+
+export interface TunedRequest {
+	id: string;
+	kind: "tuned";
+	on: boolean;
+}
+
+export interface LensControlRequest {
+	id: string;
+	kind: "control";
+	run: number;
+	position: number;
+	tokens: number[];
+}
+
 export interface WirePatchControl {
 	n: number;
 	title: string;

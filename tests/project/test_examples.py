@@ -25,6 +25,7 @@ WITH_EXAMPLES = [
     "interpwidgets.methods.attribution_patching",
     "interpwidgets.methods.direct_logit_attribution",
     "interpwidgets.methods.head_scores",
+    "interpwidgets.methods.lens_control",
     "interpwidgets.methods.logit_lens",
     "interpwidgets.methods.path_patching",
     "interpwidgets.methods.patched_run",
