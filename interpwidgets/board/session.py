@@ -20,6 +20,7 @@ from interpwidgets.board.recipe import (
     scaled_lines,
 )
 from interpwidgets.board.showing import Showing
+from interpwidgets.board.steering import Steering
 from interpwidgets.board.worker import worker_of
 from interpwidgets.errors import (
     InterpWidgetsError,
@@ -49,7 +50,7 @@ from interpwidgets.widgets.placement import PLACES
 PROGRESS_INTERVAL = 0.2
 
 
-class Board(Showing, LensBoard, Patching):
+class Board(Showing, LensBoard, Patching, Steering):
     """Several views of one model, fed by one forward.
 
     Example:
