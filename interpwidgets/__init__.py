@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from interpwidgets.arrays.calls import show_attention as show_attention
     from interpwidgets.arrays.calls import show_tokens as show_tokens
     from interpwidgets.board.calls import attention as attention
+    from interpwidgets.board.calls import head_board as head_board
     from interpwidgets.board.calls import surprisal as surprisal
     from interpwidgets.board.session import Board as Board
     from interpwidgets.export import export as export
@@ -63,6 +64,7 @@ _WHERE = {
     "describe": "models.description",
     "direct_logit_attribution": "methods.direct_logit_attribution",
     "export": "export",
+    "head_board": "board.calls",
     "head_scores": "methods.head_scores",
     "load": "models.loading",
     "load_result": "results.saved",

@@ -134,6 +134,6 @@ def _arguments(method: Any) -> str:
     given = []
     for field in dataclasses.fields(method):
         value = getattr(method, field.name)
-        if value is not field.default and value != field.default:
+        if field.repr and value is not field.default and value != field.default:
             given.append(f"{field.name}={python_text(value)}")
     return ", ".join(given)

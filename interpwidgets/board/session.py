@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 
-from interpwidgets.board.ablating import AblatingBoard, Applied, Slot
+from interpwidgets.board.ablating import Applied, Slot
+from interpwidgets.board.head_sweep import HeadSweepingBoard
 from interpwidgets.board.next_token import next_token_reads
 from interpwidgets.board.recipe import (
     ablation_line,
@@ -42,7 +43,7 @@ from interpwidgets.widgets.placement import PLACES
 PROGRESS_INTERVAL = 0.2
 
 
-class Board(Showing, AblatingBoard):
+class Board(Showing, HeadSweepingBoard):
     """Several views of one model, fed by one forward.
 
     Example:
@@ -108,6 +109,18 @@ class Board(Showing, AblatingBoard):
             self._slots = [slot for slot in self._slots if slot.view is not view]
             self._slots.append(Slot(method, view))
         return view
+
+    def show_at_once(self, view: View, results: tuple[Result, ...]) -> None:
+        """Show in a view what needs no run.
+
+        Args:
+            view: One of this board.
+            results: What its method has already.
+        """
+        slot = next(slot for slot in self._slots if slot.view is view)
+        slot.results = results
+        view.recipe = make_recipe(self.model, slot.method, [])
+        view.show(results)
 
     def release(self, view: View) -> None:
         """Stop feeding a view; it keeps its picture."""

@@ -10,6 +10,7 @@ from interpwidgets.results.attention import AttentionPattern
 from interpwidgets.results.attribution import DirectLogitAttribution
 from interpwidgets.results.base import Result, read_saved
 from interpwidgets.results.head_scores import HeadScores
+from interpwidgets.results.head_table import HeadTable
 from interpwidgets.results.lens import LogitLens
 from interpwidgets.results.lens_training import LensTraining
 from interpwidgets.results.patching import PatchingGrid
@@ -23,6 +24,7 @@ KINDS: dict[str, type[Result]] = {
         Activations,
         AttentionPattern,
         HeadScores,
+        HeadTable,
         LensTraining,
         LogitLens,
         PatchingGrid,
