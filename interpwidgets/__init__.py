@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     )
     from interpwidgets.methods.token_values import attention_received as attention_received
     from interpwidgets.methods.tuned_lens import tuned_lens as tuned_lens
+    from interpwidgets.methods.vocabulary_circuit import (
+        vocabulary_circuit as vocabulary_circuit,
+    )
     from interpwidgets.methods.weight_circuits import weight_circuits as weight_circuits
     from interpwidgets.models.adapting import adapter as adapter
     from interpwidgets.models.description import describe as describe
@@ -79,6 +82,7 @@ _WHERE = {
     "singular_directions": "methods.singular_directions",
     "surprisal": "board.calls",
     "tuned_lens": "methods.tuned_lens",
+    "vocabulary_circuit": "methods.vocabulary_circuit",
     "weight_circuits": "methods.weight_circuits",
     "wrap": "models.loading",
 }
@@ -93,7 +97,7 @@ _DRAWN = (
     "logit_lens",
     "patching_control",
     *("attention_received", "direct_logit_attribution", "head_scores", "load_result"),
-    *("singular_directions", "weight_circuits"),
+    *("singular_directions", "vocabulary_circuit", "weight_circuits"),
 )
 
 #: Rooms of the package that are public as they are.

@@ -15,11 +15,13 @@ from interpwidgets.results.attention import AttentionPattern
 from interpwidgets.results.attribution import DirectLogitAttribution
 from interpwidgets.results.base import Result
 from interpwidgets.results.head_scores import HeadScores
+from interpwidgets.results.head_table import HeadTable
 from interpwidgets.results.lens import LogitLens
 from interpwidgets.results.patching import PatchingGrid
 from interpwidgets.results.renderings import add_rendering
 from interpwidgets.results.singular_directions import SingularDirections
 from interpwidgets.results.token_values import TokenValues
+from interpwidgets.results.vocabulary_circuit import VocabularyCircuit
 from interpwidgets.results.weight_circuits import WeightCircuits
 from interpwidgets.widgets.attention import AttentionView
 from interpwidgets.widgets.attention_circuitsvis import InlinePage, attention_circuitsvis
@@ -28,8 +30,12 @@ from interpwidgets.widgets.attribution_figure import attribution_figure
 from interpwidgets.widgets.attribution_static import attribution_html
 from interpwidgets.widgets.base import View
 from interpwidgets.widgets.display import display_view
+from interpwidgets.widgets.head_board import HeadBoard
+from interpwidgets.widgets.head_board_figure import (
+    head_table_figure,
+    vocabulary_circuit_figure,
+)
 from interpwidgets.widgets.head_scores_figure import head_scores_figure
-from interpwidgets.widgets.head_scores_static import head_scores_html
 from interpwidgets.widgets.lens_figure import lens_figure
 from interpwidgets.widgets.lens_static import lens_html
 from interpwidgets.widgets.patching_figure import patching_figure
@@ -44,22 +50,24 @@ from interpwidgets.widgets.weights_figure import (
 )
 from interpwidgets.widgets.weights_static import (
     singular_directions_html,
-    weight_circuits_html,
+    vocabulary_circuit_html,
 )
 
 VIEWS: dict[type[Result], type[View]] = {
     AttentionPattern: AttentionView,
+    HeadScores: HeadBoard,
+    HeadTable: HeadBoard,
     TokenValues: TokensView,
+    WeightCircuits: HeadBoard,
 }
 
 #: Results that are drawn as plain HTML, without a view.
 PAGES: dict[type[Result], Callable[[Any], str]] = {
-    HeadScores: head_scores_html,
     LogitLens: lens_html,
     PatchingGrid: patching_html,
     DirectLogitAttribution: attribution_html,
     SingularDirections: singular_directions_html,
-    WeightCircuits: weight_circuits_html,
+    VocabularyCircuit: vocabulary_circuit_html,
 }
 
 
@@ -137,9 +145,21 @@ def _circuitsvis_of_tokens(view: TokensView, row: int | str | None = None) -> In
     return tokens_circuitsvis(result, view.row if row is None else row)
 
 
+def _figure_of_heads(view: HeadBoard, **which: Any) -> Any:
+    """Return the column that the table is sorted by, or the figure of a part alone."""
+    result, sort = view.result, view.kept.get("sort")
+    assert result is not None
+    if isinstance(result, HeadTable) and sort:
+        which = {"column": sort, **which}
+    return result.figure(**which)  # type: ignore[attr-defined]
+
+
 FIGURES: dict[type[Result], Callable[..., Any]] = {
     AttentionPattern: _figure_of_attention,
+    HeadScores: _figure_of_heads,
+    HeadTable: _figure_of_heads,
     TokenValues: _figure_of_tokens,
+    WeightCircuits: _figure_of_heads,
 }
 CIRCUITSVIS: dict[type[Result], Callable[..., InlinePage]] = {
     AttentionPattern: _circuitsvis_of_attention,
@@ -189,12 +209,14 @@ def _of_type(table: dict[type[Result], T], result_type: type, what: str) -> T:
 add_rendering("attribution_figure", attribution_figure)
 add_rendering("figure", figure)
 add_rendering("head_scores_figure", head_scores_figure)
+add_rendering("head_table_figure", head_table_figure)
 add_rendering("lens_figure", lens_figure)
 add_rendering("patching_figure", patching_figure)
 add_rendering("patching_html", patching_html)
 add_rendering("singular_directions_figure", singular_directions_figure)
 add_rendering("to_circuitsvis", to_circuitsvis)
 add_rendering("to_html", view_page)
+add_rendering("vocabulary_circuit_figure", vocabulary_circuit_figure)
 add_rendering("weight_circuits_figure", weight_circuits_figure)
 
 

@@ -18,6 +18,7 @@ from interpwidgets.widgets.base import View
 
 #: Seconds between two pictures while it goes on.
 SHOW_EVERY = 1.0
+DOING = "ablating each head"
 
 
 class HeadSweepingBoard(AblatingBoard):
@@ -64,7 +65,9 @@ class HeadSweepingBoard(AblatingBoard):
         for done, head in enumerate(missing):
             if stopped() or self._last_batch is not batch:
                 break
-            view.set_status("running", _left(began, done, len(missing)), done=done, total=len(missing))
+            view.set_status(
+                "running", _left(began, done, len(missing)), done=done, total=len(missing)
+            )
             changed = self._outcome(of, Ablation([head], mode))
             effects[:, head[0], head[1]] = kl_by_prompt(clean, changed).numpy()
             if time.monotonic() - shown > SHOW_EVERY:
@@ -72,6 +75,8 @@ class HeadSweepingBoard(AblatingBoard):
                 shown = time.monotonic()
         if self._last_batch is batch:
             _show(slot, effects, mode)
+        elif view.status["message"].startswith(DOING):
+            view.set_status("live")  # another prompt has been shown meanwhile
 
 
 def _known(slot: Slot, mode: str, n_prompts: int, shape: tuple[int, int]) -> np.ndarray:
@@ -86,15 +91,16 @@ def _known(slot: Slot, mode: str, n_prompts: int, shape: tuple[int, int]) -> np.
 
 def _left(began: float, done: int, total: int) -> str:
     if not done:
-        return "ablating each head"
+        return DOING
     seconds = (time.monotonic() - began) / done * (total - done)
     left = f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
-    return f"ablating each head, {left} left"
+    return f"{DOING}, {left} left"
 
 
 def _show(slot: Slot, effects: np.ndarray, mode: str) -> None:
     tables = [one for one in slot.results if isinstance(one, HeadTable)]
     slot.results = tuple(
-        with_ablation(table, effects[prompt].copy(), mode) for prompt, table in enumerate(tables)
+        with_ablation(table, effects[prompt].copy(), mode)
+        for prompt, table in enumerate(tables)
     )
     slot.view.show(slot.results)

@@ -96,7 +96,9 @@ def vocabulary_circuit(
         circuit=circuit,
         rows=_texts(model, row_ids),
         row_ids=row_ids.numpy(),
-        columns=tuple(_texts(model, row) for row in (ids[:1] if column_ids is not None else ids)),
+        columns=tuple(
+            _texts(model, row) for row in (ids[:1] if column_ids is not None else ids)
+        ),
         column_ids=ids.numpy(),
         values=torch.cat([part.values for part in parts]).numpy(),
         mean=torch.cat([part.mean for part in parts]).numpy(),

@@ -122,7 +122,7 @@ def attribution_column(attribution: DirectLogitAttribution) -> HeadColumn:
     values, chance = attribution.of("head"), attribution.chance_level("head")
     return HeadColumn(
         name="attribution",
-        title="logit attribution",
+        title="attribution",
         values=values,
         low=-chance,
         high=chance,

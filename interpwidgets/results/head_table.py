@@ -78,7 +78,7 @@ class HeadTable(Result):
     """Parts that this model has not, each with the reason."""
 
     def __post_init__(self) -> None:
-        shapes = {name: shape for name, shape in self._shapes()}
+        shapes = dict(self._shapes())
         if len(set(shapes.values())) != 1:
             raise ResultError(
                 "a table of heads joins parts of the same layers and heads, at least one; got "
@@ -253,6 +253,8 @@ class HeadTable(Result):
         for name, kind in PARTS.items():
             if name in plain:
                 start = f"{name}."
-                own = {k.removeprefix(start): a for k, a in arrays.items() if k.startswith(start)}
+                own = {
+                    k.removeprefix(start): a for k, a in arrays.items() if k.startswith(start)
+                }
                 fields[name] = kind.from_saved(own, plain[name])
         return cls(**fields)

@@ -16,6 +16,7 @@ from interpwidgets.results.lens_training import LensTraining
 from interpwidgets.results.patching import PatchingGrid
 from interpwidgets.results.singular_directions import SingularDirections
 from interpwidgets.results.token_values import TokenValues
+from interpwidgets.results.vocabulary_circuit import VocabularyCircuit
 from interpwidgets.results.weight_circuits import WeightCircuits
 
 KINDS: dict[str, type[Result]] = {
@@ -33,6 +34,7 @@ KINDS: dict[str, type[Result]] = {
         HeadScores,
         SingularDirections,
         TokenValues,
+        VocabularyCircuit,
         WeightCircuits,
     )
 }

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 
 from interpwidgets.axes import head_name
 from interpwidgets.errors import ResultError
+from interpwidgets.results.attribution import signed_text
 from interpwidgets.results.base import Provenance, Result, with_tuples
 from interpwidgets.results.renderings import rendering
 
@@ -111,7 +112,9 @@ class VocabularyCircuit(Result):
 
         n_columns = self.values.shape[1]
         frame = {"row": np.repeat(np.array(self.rows, dtype=object), n_columns)}
-        frame["column"] = [text for row in range(len(self.rows)) for text in self.columns_of(row)]
+        frame["column"] = [
+            text for row in range(len(self.rows)) for text in self.columns_of(row)
+        ]
         frame["row_id"] = np.repeat(self.row_ids, n_columns)
         frame["column_id"] = self.column_ids.ravel()
         frame["value"] = self.values.ravel()
@@ -131,8 +134,8 @@ class VocabularyCircuit(Result):
         lines = [f"VocabularyCircuit of {self.summary()}"]
         for row in range(min(_SHOWN, len(self.rows))):
             pairs = list(zip(self.columns_of(row), self.values[row], strict=True))[:_WORDS]
-            said = ", ".join(f"{text!r} {value:+.2f}" for text, value in pairs)
-            lines.append(f"  {self.rows[row]!r} → {said}".replace("-", "−"))
+            said = ", ".join(f"{text!r} {signed_text(float(value))}" for text, value in pairs)
+            lines.append(f"  {self.rows[row]!r} → {said}")
         return "\n".join(lines)
 
     def figure(self, **which: Any) -> Any:
