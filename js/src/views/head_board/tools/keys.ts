@@ -24,7 +24,7 @@ export function listenKeys(
 		if (event.key === "Enter") acts.head(head, event.shiftKey);
 		else if (event.key === " ") {
 			if (now.payload.runnable && !now.state.offline) acts.tick(head);
-		} else if (step?.[0]) acts.set(moved(now, step[0]));
+		} else if (step?.[0]) acts.set(moved({ ...now, state: state() }, step[0]));
 		else return;
 		taken(event);
 		heads.box.querySelector(".iw-hb-cursor")?.scrollIntoView({ block: "nearest" });
