@@ -113,9 +113,9 @@ def test_one_part_alone_is_a_table(parts: dict[str, Any]) -> None:
 def test_parts_of_other_heads_are_refused(parts: dict[str, Any]) -> None:
     with pytest.raises(ResultError, match=r"same layers and heads.*'ablation': \(3, 4\)"):
         HeadTable(Provenance(), circuits=parts["circuits"], ablation=np.zeros((3, 4)))
-    with pytest.raises(ResultError, match="at least one; got .* nothing"):
+    with pytest.raises(ResultError, match=r"at least one; got .* nothing"):
         HeadTable(Provenance())
-    with pytest.raises(ResultError, match="no column 'coping'.*copying"):
+    with pytest.raises(ResultError, match=r"no column 'coping'.*copying"):
         HeadTable.of(parts["circuits"]).column("coping")
 
 
