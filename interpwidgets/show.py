@@ -36,6 +36,7 @@ from interpwidgets.widgets.head_board_figure import (
     vocabulary_circuit_figure,
 )
 from interpwidgets.widgets.head_scores_figure import head_scores_figure
+from interpwidgets.widgets.head_scores_static import head_scores_html
 from interpwidgets.widgets.lens_figure import lens_figure
 from interpwidgets.widgets.lens_static import lens_html
 from interpwidgets.widgets.patching_figure import patching_figure
@@ -51,6 +52,7 @@ from interpwidgets.widgets.weights_figure import (
 from interpwidgets.widgets.weights_static import (
     singular_directions_html,
     vocabulary_circuit_html,
+    weight_circuits_html,
 )
 
 VIEWS: dict[type[Result], type[View]] = {
@@ -61,13 +63,15 @@ VIEWS: dict[type[Result], type[View]] = {
     WeightCircuits: HeadBoard,
 }
 
-#: Results that are drawn as plain HTML, without a view.
+#: Results that a cell draws as plain HTML; those that have a view, too, show it by ``show``.
 PAGES: dict[type[Result], Callable[[Any], str]] = {
+    HeadScores: head_scores_html,
     LogitLens: lens_html,
     PatchingGrid: patching_html,
     DirectLogitAttribution: attribution_html,
     SingularDirections: singular_directions_html,
     VocabularyCircuit: vocabulary_circuit_html,
+    WeightCircuits: weight_circuits_html,
 }
 
 
@@ -230,7 +234,7 @@ def add_formatters(shell: Any) -> None:
         shell: An IPython shell.
     """
     formatter = shell.display_formatter.ipython_display_formatter
-    for result_type in VIEWS:
+    for result_type in VIEWS.keys() - PAGES.keys():
         formatter.for_type(result_type, _display)
     for result_type, page in PAGES.items():
         shell.display_formatter.formatters["text/html"].for_type(result_type, page)

@@ -128,7 +128,7 @@ class HeadBoardMethod:
         n = run.capture.n_prompts
         tables = (
             HeadTable(
-                run.provenance(*(["pattern"] if self.fixed.scores else []), prompt=prompt),
+                run.provenance(*(["z"] if parts else []), prompt=prompt),
                 self.fixed.scores,
                 self.fixed.circuits,
                 parts[prompt] if parts else None,

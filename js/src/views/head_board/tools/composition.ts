@@ -123,6 +123,12 @@ function makeMatrix(core: Core, pick: (scene: Scene, from: HeadId, to: HeadId) =
 		if (cursor) cursor = null;
 		redraw();
 	});
+	/** Selected heads; of pooled layers those that are drawn head by head, else the heads'. */
+	const marked = ({ payload, state }: Scene): readonly HeadId[] => {
+		if (payload.composition?.by === "head" || key !== "all") return state.heads;
+		const layers = state.block ?? state.heads.map(([layer]) => layer);
+		return layers.map((layer): HeadId => [layer, 0]);
+	};
 	const read = (at: At | null): string => {
 		const [from, to] = [at && shown?.rows[at[0]], at && shown?.columns[at[1]]];
 		if (!at || !from || !to || !scene?.payload.composition) return "";
@@ -146,7 +152,8 @@ function makeMatrix(core: Core, pick: (scene: Scene, from: HeadId, to: HeadId) =
 			});
 			grid.box.hidden = !shown;
 			if (!shown) return null;
-			grid.draw(shown.data, marksOf(shown, now.state.heads, hover, cursor), width, now.theme);
+			const marks = marksOf(shown, marked(now), hover, cursor);
+			grid.draw(shown.data, marks, width, now.theme);
 			const size = `${integer(shown.rows.length)} × ${integer(shown.columns.length)}`;
 			const label = `${KIND_NAMES[kindIndex(now)]?.title}-composition, ${size}, ${plural(shown.rows.length, "sender")} down`;
 			set(grid.box, { "aria-label": [label, read(hover ?? cursor)].filter(Boolean).join("; ") });
