@@ -111,7 +111,7 @@ class VocabularyCircuit(Result):
         import pandas as pd
 
         n_columns = self.values.shape[1]
-        frame = {"row": np.repeat(np.array(self.rows, dtype=object), n_columns)}
+        frame: dict[str, Any] = {"row": np.repeat(np.array(self.rows, dtype=object), n_columns)}
         frame["column"] = [
             text for row in range(len(self.rows)) for text in self.columns_of(row)
         ]

@@ -147,13 +147,13 @@ def _composition(circuits: WeightCircuits, blocks: Sequence[Head]) -> Compositio
     beyond = {kind: frame[frame["score"] > high] for kind, frame in frames.items()}
     pairs: list[ComposedPair] = [
         {
-            "kind": row.kind,  # type: ignore[typeddict-item]
-            "heads": ((row.layer, row.head), (row.to_layer, row.to_head)),
-            "score": float(row.score),
-            "ratio": float(row.ratio),
+            "kind": row["kind"],
+            "heads": ((row["layer"], row["head"]), (row["to_layer"], row["to_head"])),
+            "score": row["score"],
+            "ratio": row["ratio"],
         }
         for frame in beyond.values()
-        for row in frame.head(NAMED_PAIRS).itertuples(index=False)
+        for row in frame.head(NAMED_PAIRS).to_dict("records")
     ]
     return {
         "by": "head" if by_head else "layer",
