@@ -68,7 +68,7 @@ class HeadSweepingBoard(AblatingBoard):
             view.set_status(
                 "running", _left(began, done, len(missing)), done=done, total=len(missing)
             )
-            changed = self._outcome(of, Ablation([head], mode))
+            changed = self._outcome(of, Ablation.of([head], mode))
             effects[:, head[0], head[1]] = kl_by_prompt(clean, changed).numpy()
             if time.monotonic() - shown > SHOW_EVERY:
                 _show(slot, effects, mode)
