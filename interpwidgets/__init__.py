@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from interpwidgets.board.calls import surprisal as surprisal
     from interpwidgets.board.session import Board as Board
     from interpwidgets.export import export as export
+    from interpwidgets.methods.ablation_sweep import ablation_control as ablation_control
+    from interpwidgets.methods.ablation_sweep import ablation_sweep as ablation_sweep
     from interpwidgets.methods.activation_patching import (
         activation_patching as activation_patching,
     )
@@ -33,6 +35,10 @@ if TYPE_CHECKING:
     )
     from interpwidgets.methods.head_scores import head_scores as head_scores
     from interpwidgets.methods.logit_lens import logit_lens as logit_lens
+    from interpwidgets.methods.path_patching import path_patching as path_patching
+    from interpwidgets.methods.path_patching import (
+        path_patching_control as path_patching_control,
+    )
     from interpwidgets.methods.references import references as references
     from interpwidgets.methods.singular_directions import (
         singular_directions as singular_directions,
@@ -58,6 +64,8 @@ __version__ = "0.1.0"
 _WHERE = {
     "Board": "board.session",
     "Selection": "selection",
+    "ablation_control": "methods.ablation_sweep",
+    "ablation_sweep": "methods.ablation_sweep",
     "activation_patching": "methods.activation_patching",
     "activations": "methods.activations",
     "adapter": "models.adapting",
@@ -74,6 +82,8 @@ _WHERE = {
     "load_tuned_lens": "reads.translators",
     "logit_lens": "methods.logit_lens",
     "patching_control": "methods.activation_patching",
+    "path_patching": "methods.path_patching",
+    "path_patching_control": "methods.path_patching",
     "references": "methods.references",
     "register_architecture": "models.registering",
     "show": "show",
@@ -96,6 +106,10 @@ _DRAWN = (
     "load_result",
     "logit_lens",
     "patching_control",
+    "ablation_control",
+    "ablation_sweep",
+    "path_patching",
+    "path_patching_control",
     *("attention_received", "direct_logit_attribution", "head_scores", "load_result"),
     *("singular_directions", "vocabulary_circuit", "weight_circuits"),
 )

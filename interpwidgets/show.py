@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from interpwidgets.errors import ResultError
 from interpwidgets.export.view import view_page
+from interpwidgets.results.ablation_sweep import AblationSweep
 from interpwidgets.results.attention import AttentionPattern
 from interpwidgets.results.attribution import DirectLogitAttribution
 from interpwidgets.results.base import Result
@@ -18,11 +19,14 @@ from interpwidgets.results.head_scores import HeadScores
 from interpwidgets.results.head_table import HeadTable
 from interpwidgets.results.lens import LogitLens
 from interpwidgets.results.patching import PatchingGrid
+from interpwidgets.results.path_patching import PathPatching
 from interpwidgets.results.renderings import add_rendering
 from interpwidgets.results.singular_directions import SingularDirections
 from interpwidgets.results.token_values import TokenValues
 from interpwidgets.results.vocabulary_circuit import VocabularyCircuit
 from interpwidgets.results.weight_circuits import WeightCircuits
+from interpwidgets.widgets.ablation_sweep_figure import ablation_sweep_figure
+from interpwidgets.widgets.ablation_sweep_static import ablation_sweep_html
 from interpwidgets.widgets.attention import AttentionView
 from interpwidgets.widgets.attention_circuitsvis import InlinePage, attention_circuitsvis
 from interpwidgets.widgets.attention_figure import Width, attention_figure
@@ -41,6 +45,8 @@ from interpwidgets.widgets.lens_figure import lens_figure
 from interpwidgets.widgets.lens_static import lens_html
 from interpwidgets.widgets.patching_figure import patching_figure
 from interpwidgets.widgets.patching_static import patching_html
+from interpwidgets.widgets.path_patching_figure import path_patching_figure
+from interpwidgets.widgets.path_patching_static import path_patching_html
 from interpwidgets.widgets.placement import PLACES
 from interpwidgets.widgets.tokens import TokensView
 from interpwidgets.widgets.tokens_circuitsvis import tokens_circuitsvis
@@ -68,6 +74,8 @@ PAGES: dict[type[Result], Callable[[Any], str]] = {
     HeadScores: head_scores_html,
     LogitLens: lens_html,
     PatchingGrid: patching_html,
+    PathPatching: path_patching_html,
+    AblationSweep: ablation_sweep_html,
     DirectLogitAttribution: attribution_html,
     SingularDirections: singular_directions_html,
     VocabularyCircuit: vocabulary_circuit_html,
@@ -217,6 +225,10 @@ add_rendering("head_table_figure", head_table_figure)
 add_rendering("lens_figure", lens_figure)
 add_rendering("patching_figure", patching_figure)
 add_rendering("patching_html", patching_html)
+add_rendering("ablation_sweep_figure", ablation_sweep_figure)
+add_rendering("ablation_sweep_html", ablation_sweep_html)
+add_rendering("path_patching_figure", path_patching_figure)
+add_rendering("path_patching_html", path_patching_html)
 add_rendering("singular_directions_figure", singular_directions_figure)
 add_rendering("to_circuitsvis", to_circuitsvis)
 add_rendering("to_html", view_page)

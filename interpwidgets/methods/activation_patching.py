@@ -16,7 +16,14 @@ from interpwidgets.models.pairs import PromptPair, read_pairs
 from interpwidgets.models.patching import Donor, Progress, ProgressTeller, record
 from interpwidgets.models.patching_grid import GridPlan, as_long_as, shifted
 from interpwidgets.models.prompts import token_ids_of
+from interpwidgets.reads.neuron_ranking import neuron_plan
 from interpwidgets.reads.patching_runs import PatchingRuns, run_pairs
+from interpwidgets.reads.sweeps import (
+    check_same_model,
+    check_same_values,
+    metric_asked,
+    note_of,
+)
 from interpwidgets.results.patching import PatchingGrid
 
 #: How many draws a control makes for each cell.
@@ -38,6 +45,8 @@ def activation_patching(
     layers: Sequence[int] | None = None,
     heads: Sequence[int] | None = None,
     positions: Sequence[int] | None = None,
+    neurons: Sequence[int] | None = None,
+    top: int | None = None,
     align: Any = None,
     prepend_bos: bool | None = None,
     batch: int | None = None,
@@ -58,8 +67,9 @@ def activation_patching(
         metric: ``"logit_difference"``, ``"probability"``, ``"kl"`` (from the clean run), or
             a function from logits after the last token, float64 ``[d_vocab]``, to a number.
         site: ``resid_pre``, ``resid_mid``, ``resid_post``, ``attn_out``, ``mlp_in``,
-            ``mlp_out``, ``q``, ``k``, ``v``, ``z`` or ``pattern``.
-        by: ``"position"`` or ``"head"``; by default heads where the site has them.
+            ``mlp_out``, ``mlp_post``, ``q``, ``k``, ``v``, ``z`` or ``pattern``.
+        by: ``"position"``, ``"head"`` or, of ``mlp_post``, ``"neuron"``; by default heads or
+            neurons where the site has them.
         direction: ``"denoising"``: clean patched into corrupted; ``"noising"``: corrupted
             patched into clean.
         layers: Rows of the grid; all by default.
@@ -67,6 +77,9 @@ def activation_patching(
             all by default (of ``k`` and ``v``: key-value heads).
         positions: Which positions of the prompt that is changed are columns, or are patched
             together in a grid of heads; all by default.
+        neurons: Of ``mlp_post``: which neurons, the same of every layer, are columns.
+        top: In place of ``neurons``: so many of those that matter most by attribution in any
+            of the layers; ``layers=[3]`` for those of one layer.
         align: For prompts of different length: ``"tokens"`` pairs equal tokens in order, and
             changed words between them where as many; or (clean, corrupted) pairs of
             positions. Cells whose token has no partner are NaN.
@@ -99,8 +112,9 @@ def activation_patching(
         noising. We differ in: nothing.
     """
     model = ready(model)
-    plan = GridPlan(model, site, by, direction, layers, heads, positions)
     pairs = read_pairs(model, clean, corrupted, align=align, prepend_bos=prepend_bos)
+    members = layers, heads, positions, neurons
+    plan = neuron_plan(model, site, by, direction, *members, top, pairs, metric, answers)
     runs = run_pairs(plan, pairs, metric, answers)
     raw, done = runs.empty(), True
     teller = ProgressTeller(raw.size, progress)
@@ -108,14 +122,7 @@ def activation_patching(
         done = done and plan.sweep(
             pair, runs.donor(at), runs.columns, runs.metrics[at], raw[at], batch, teller
         )
-    return runs.grid(raw, note="" if done else _note(raw))
-
-
-def _note(raw: np.ndarray) -> str:
-    n_done = int(np.isfinite(raw).sum())
-    if not n_done:
-        raise KeyboardInterrupt
-    return f"interrupted: {n_done} of {raw.size} cells were run"
+    return runs.grid(raw, note="" if done else note_of(raw))
 
 
 # ------------------------------------------------------------------------------ control
@@ -163,10 +170,11 @@ def patching_control(
         the choice of what is patched in matters. We differ in: lengths are kept.
     """
     model = ready(model)
-    _check_same_model(model, result)
+    check_same_model(adapter_of(model).name, result)
     plan, pairs = _plan_of(model, result)
-    runs = run_pairs(plan, pairs, _asked(result, metric), result.answers)
-    _check_same_ends(runs.ends, result)
+    runs = run_pairs(plan, pairs, metric_asked(result, metric), result.answers)
+    before = np.stack([result.clean_values, result.corrupted_values], axis=1)
+    check_same_values(runs.ends, before)
     wanted = _wanted(result, cells)
     draws, title = _draws(runs, n, seed, prompts)
     raw = runs.empty(len(draws))
@@ -237,27 +245,14 @@ def _first(likes: Sequence[Donor]) -> list[Any]:
 
 
 def _plan_of(model: Model, result: PatchingGrid) -> tuple[GridPlan, list[PromptPair]]:
-    by_head = result.by == "head"
-    chosen = (result.positions or None) if by_head else result.columns
-    heads = result.columns if by_head else None
+    parts = result.columns if result.by != "position" else None
+    chosen = result.columns if parts is None else result.positions or None
+    heads, neurons = (parts if result.by == name else None for name in ("head", "neuron"))
     plan = GridPlan(
-        model, result.site, result.by, result.direction, result.layers, heads, chosen
+        model, result.site, result.by, result.direction, result.layers, heads, chosen, neurons
     )
     sides = zip(result.clean, result.corrupted, result.mapping, strict=True)
     return plan, [PromptPair(*side) for side in sides]
-
-
-def _asked(result: PatchingGrid, metric: Any) -> Any:
-    if metric is not None:
-        return metric
-    if result.metric.startswith("KL("):
-        return "kl"
-    by_count = {1: "probability", 2: "logit_difference"}
-    if not result.answers or len(result.answers[0]) not in by_count:
-        raise InterventionError(
-            f"the metric {result.metric!r} is a function of your own: give it again as metric="
-        )
-    return by_count[len(result.answers[0])]
 
 
 def _wanted(result: PatchingGrid, cells: Sequence[tuple[int, int]] | None) -> Any:
@@ -273,21 +268,3 @@ def _wanted(result: PatchingGrid, cells: Sequence[tuple[int, int]] | None) -> An
             )
         wanted[row, column] = True
     return wanted
-
-
-def _check_same_model(model: Model, result: PatchingGrid) -> None:
-    name = adapter_of(model).name
-    if name != result.provenance.model:
-        raise InterventionError(
-            f"the grid is of {result.provenance.model}, this model is {name}: a control is of "
-            "the same model."
-        )
-
-
-def _check_same_ends(ends: np.ndarray, result: PatchingGrid) -> None:
-    before = np.stack([result.clean_values, result.corrupted_values], axis=1)
-    if not np.allclose(ends, before, rtol=1e-3, atol=1e-4):
-        raise InterventionError(
-            f"without a patch the model gives {ends[0]} here and gave {before[0]} for the "
-            "grid: weights, adapter or precision changed. Run the grid again."
-        )

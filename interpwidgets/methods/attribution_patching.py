@@ -12,7 +12,7 @@ from interpwidgets.models.gradients import site_gradients
 from interpwidgets.models.loading import ready
 from interpwidgets.models.pairs import read_pairs
 from interpwidgets.models.patching import Cell
-from interpwidgets.models.patching_grid import GridPlan
+from interpwidgets.reads.neuron_ranking import neuron_plan
 from interpwidgets.reads.patching_runs import PatchingRuns, run_pairs
 from interpwidgets.results.patching import PatchingGrid
 
@@ -30,6 +30,8 @@ def attribution_patching(
     layers: Sequence[int] | None = None,
     heads: Sequence[int] | None = None,
     positions: Sequence[int] | None = None,
+    neurons: Sequence[int] | None = None,
+    top: int | None = None,
     align: Any = None,
     prepend_bos: bool | None = None,
 ) -> PatchingGrid:
@@ -51,6 +53,8 @@ def attribution_patching(
         layers: See there.
         heads: See there.
         positions: See there.
+        neurons: See there.
+        top: See there.
         align: See there.
         prepend_bos: See there.
 
@@ -70,7 +74,9 @@ def attribution_patching(
         Syed et al. (2023). We differ in: any site that a module gives.
     """
     model = ready(model)
-    plan = GridPlan(model, site, by, direction, layers, heads, positions)
+    pairs = read_pairs(model, clean, corrupted, align=align, prepend_bos=prepend_bos)
+    members = layers, heads, positions, neurons
+    plan = neuron_plan(model, site, by, direction, *members, top, pairs, metric, answers)
     if site == "pattern":
         raise InterventionError(
             "no module gives attention weights on, so there is no gradient at 'pattern'; use "
@@ -81,7 +87,6 @@ def attribution_patching(
             "a function of your own has no derivative here; use 'logit_difference', "
             "'probability' or 'kl', or iw.activation_patching."
         )
-    pairs = read_pairs(model, clean, corrupted, align=align, prepend_bos=prepend_bos)
     runs = run_pairs(plan, pairs, metric, answers)
     raw = runs.empty()
     for at in range(len(pairs)):

@@ -5,19 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-import numpy as np
-import torch
-
-from interpwidgets.axes import check_members
-from interpwidgets.errors import InterventionError
 from interpwidgets.interventions import Ablate, Where
-from interpwidgets.models.adapter import Model, adapter_of
-from interpwidgets.models.capture import Read
-from interpwidgets.models.keeping import keep
 from interpwidgets.models.loading import ready
-from interpwidgets.models.prompts import read_prompts
-from interpwidgets.models.running import refuse_large
-from interpwidgets.sites import WHOLE_MODEL, check_site
+from interpwidgets.reads.reference_values import reference_values
 
 MAX_BYTES = 2**30
 
@@ -68,62 +58,14 @@ def references(
         Chan et al. (2022), "Causal Scrubbing"; Wang et al. (2022), "Interpretability in
         the Wild". We differ in: a mean is over positions, too.
     """
-    if mode not in ("mean", "resample"):
-        raise InterventionError(f"mode is 'mean' or 'resample'; got {mode!r:.40}.")
-    model = ready(model)
-    kept = _read(model, prompts, site, layers, prepend_bos, max_bytes)
-    adapter = adapter_of(model)
-    read = (
-        ()
-        if site in WHOLE_MODEL
-        else check_members("layer", layers, adapter.n_layers, of=adapter.name)
+    return reference_values(
+        ready(model),
+        prompts,
+        site,
+        mode=mode,
+        layers=layers,
+        where=Where(heads=heads, positions=positions),
+        seed=seed,
+        prepend_bos=prepend_bos,
+        max_bytes=max_bytes,
     )
-    n_tokens, n = sum(one.shape[1] for one in kept), len(kept)
-    counted = f"{n} prompt{'' if n == 1 else 's'}"
-    if mode == "mean":
-        values = np.concatenate(kept, axis=1).mean(axis=1, dtype=np.float64)
-        of = f"mean over {n_tokens} tokens of {counted}"
-    else:
-        values, of = _padded(kept), f"from one of {counted}, seed {seed}"
-    where = Where(layers=read or None, heads=heads, positions=positions)
-    return Ablate(
-        site=site, where=where, mode=mode, values=values, layers=read, of=of, seed=seed
-    )
-
-
-def _read(
-    model: Model,
-    prompts: Any,
-    site: str,
-    layers: Sequence[int] | None,
-    prepend_bos: bool | None,
-    max_bytes: int,
-) -> list[np.ndarray]:
-    """Return each prompt's values, ``[layer, pos, *axes]``, float32."""
-    adapter = adapter_of(model)
-    chosen: Sequence[int | None] = [None]
-    if check_site(site) not in WHOLE_MODEL:
-        chosen = check_members("layer", layers, adapter.n_layers, of=adapter.name)
-    batch = read_prompts(prompts, model, prepend_bos=prepend_bos)
-    n_tokens = sum(len(prompt.ids) for prompt in batch.prompts)
-    needed = 4 * len(chosen) * n_tokens * adapter.n_heads * adapter.d_head
-    refuse_large(f"{site} of {n_tokens:,} tokens", needed, max_bytes, "Give fewer prompts")
-    run, capture = keep(model, batch, [Read(site, layer, _float32) for layer in chosen])
-    return [
-        np.stack([run.visits(site, layer)[0][at, capture.span(at)].numpy() for layer in chosen])
-        for at in range(capture.n_prompts)
-    ]
-
-
-def _float32(value: torch.Tensor) -> torch.Tensor:
-    return value.to(torch.float32)
-
-
-def _padded(kept: Sequence[np.ndarray]) -> np.ndarray:
-    """Return ``[prompt, layer, pos, *axes]``, NaN behind the end of a shorter prompt."""
-    first, longest = kept[0], max(one.shape[1] for one in kept)
-    shape = (len(kept), first.shape[0], longest, *first.shape[2:])
-    values = np.full(shape, np.nan, dtype=np.float32)
-    for at, one in enumerate(kept):
-        values[at, :, : one.shape[1]] = one
-    return values

@@ -171,24 +171,39 @@ def _resampled(intervention: Ablate, layer: int | None, adapter: Adapter) -> New
     ends = np.isfinite(bank.reshape(*bank.shape[:2], -1)).all(axis=-1).sum(axis=1)
 
     def new(tensor: torch.Tensor, capture: Capture) -> tuple[torch.Tensor, torch.Tensor]:
+        given = [given_length(capture, prompt) for prompt in range(capture.n_prompts)]
         # The same seed at every layer and pass: one other prompt for each prompt.
-        rng = np.random.default_rng(intervention.seed)
-        drawn = []
-        for prompt in range(capture.n_prompts):
-            length = given_length(capture, prompt)
-            long_enough = np.flatnonzero(ends >= length)
-            if not len(long_enough):
-                raise InterventionError(
-                    f"no prompt to resample from has the {length} tokens of prompt {prompt}; "
-                    f"the longest has {ends.max()}. Give prompts at least as long."
-                )
-            drawn.append(int(rng.choice(long_enough)))
+        drawn = draw_prompts(ends, given, intervention.seed)
         own = own_positions(capture, tensor.shape[1])
         rows = torch.from_numpy(bank[drawn]).to(tensor.device)
-        lengths = torch.tensor([given_length(capture, p) for p in range(capture.n_prompts)])
-        return _at(rows, own), (own >= 0) & (own < lengths[:, None])
+        return _at(rows, own), (own >= 0) & (own < torch.tensor(given)[:, None])
 
     return new
+
+
+def draw_prompts(
+    available: Int[np.ndarray, " prompt"], lengths: Sequence[int], seed: int
+) -> list[int]:
+    """Return which of several prompts each prompt is resampled from.
+
+    Args:
+        available: How many tokens each prompt to draw from has.
+        lengths: How many tokens each prompt that is changed has.
+        seed: Of the draw.
+
+    Raises:
+        InterventionError: None is long enough.
+    """
+    rng, drawn = np.random.default_rng(seed), []
+    for prompt, length in enumerate(lengths):
+        long_enough = np.flatnonzero(available >= length)
+        if not len(long_enough):
+            raise InterventionError(
+                f"no prompt to resample from has the {length} tokens of prompt {prompt}; "
+                f"the longest has {available.max()}. Give prompts at least as long."
+            )
+        drawn.append(int(rng.choice(long_enough)))
+    return drawn
 
 
 def _patched(intervention: Patch, layer: int | None, adapter: Adapter) -> New:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from jaxtyping import Float
 
 from interpwidgets.interventions.value import Part
 from interpwidgets.models.adapter import Model
 from interpwidgets.models.capture import Capture, Read
 from interpwidgets.models.intervening import Edit
-from interpwidgets.models.prompts import Batch
+from interpwidgets.models.prompts import Batch, Prompt
 from interpwidgets.models.running import MethodReader, Run
 from interpwidgets.models.tracing import forward
 
@@ -54,3 +55,23 @@ def whole(value: Any) -> torch.Tensor:
     """Keep a site as it is, in the model's own precision."""
     assert isinstance(value, torch.Tensor)
     return value
+
+
+def _last(
+    logits: Float[torch.Tensor, "prompt pos d_vocab"],
+) -> Float[torch.Tensor, "prompt d_vocab"]:
+    return logits[:, -1].to(torch.promote_types(logits.dtype, torch.float32))
+
+
+#: The logits after the last token, in float32 or wider.
+LAST_LOGITS = Read("logits", None, _last)
+
+
+def rows_of(ids: Sequence[int], n: int) -> Batch:
+    """Return a batch of one prompt, several times.
+
+    Args:
+        ids: The prompt.
+        n: How many rows.
+    """
+    return Batch((Prompt(tuple(ids)),) * n)

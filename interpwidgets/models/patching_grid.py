@@ -10,7 +10,7 @@ import torch
 from interpwidgets.axes import check_members
 from interpwidgets.errors import InterventionError, PromptError, SiteError, nearest
 from interpwidgets.interventions.value import HEAD_SITES
-from interpwidgets.models.adapter import Model, adapter_of
+from interpwidgets.models.adapter import Adapter, Model, adapter_of
 from interpwidgets.models.pairs import PromptPair
 from interpwidgets.models.patching import (
     Cell,
@@ -20,11 +20,20 @@ from interpwidgets.models.patching import (
     patched_logits,
     record,
 )
-from interpwidgets.results.patching import DIRECTIONS
+from interpwidgets.results.pair_grid import DIRECTIONS
 
 #: Sites that are patched head by head unless told otherwise.
 BY_HEAD = (*sorted(HEAD_SITES), "pattern")
-SITES = ("resid_pre", "resid_mid", "resid_post", "attn_out", "mlp_in", "mlp_out", *BY_HEAD)
+SITES = (
+    "resid_pre",
+    "resid_mid",
+    "resid_post",
+    "attn_out",
+    "mlp_in",
+    "mlp_post",
+    "mlp_out",
+    *BY_HEAD,
+)
 
 Measure = Callable[[np.ndarray], float]
 
@@ -41,6 +50,7 @@ class GridPlan:
         layers: Sequence[int] | None,
         heads: Sequence[int] | None,
         positions: Sequence[int] | None,
+        neurons: Sequence[int] | None = None,
     ) -> None:
         """Check what was asked for.
 
@@ -56,22 +66,36 @@ class GridPlan:
                 f"direction is 'denoising' or 'noising'; got {direction!r:.40}."
             )
         self.model, self.site, self.direction = model, site, direction
-        self.by = by or ("head" if site in BY_HEAD else "position")
-        has_heads = site in BY_HEAD
-        if self.by not in ("position", "head") or (not has_heads and self.by == "head"):
-            raise InterventionError(
-                f"a grid of {site} is by 'position'{' or head' if has_heads else ''}; got "
-                f"{by!r:.40}."
-            )
+        part = "head" if site in BY_HEAD else "neuron" if site == "mlp_post" else "position"
+        self.by, has_heads = by or part, part == "head"
+        if self.by not in ("position", part):
+            also = "" if part == "position" else f" or '{part}'"
+            raise InterventionError(f"a grid of {site} is by 'position'{also}; got {by!r:.40}.")
         if heads is not None and not has_heads:
             raise InterventionError(f"{site} has no heads; leave `heads` out.")
         self.layers = check_members("layer", layers, adapter.n_layers, of=adapter.name)
         adapter.place(site, self.layers[0])
         n_heads = adapter.n_kv_heads if site in ("k", "v") else adapter.n_heads
         self.heads = check_members("head", heads, n_heads, of=adapter.name) if has_heads else ()
+        self.neurons = self._neurons(neurons, adapter)
         self.positions = positions
         #: Positions that a grid of heads patches; None: all that have a partner.
         self._chosen: frozenset[int] | None = None
+
+    def _neurons(self, neurons: Sequence[int] | None, adapter: Adapter) -> tuple[int, ...]:
+        if self.by != "neuron":
+            if neurons is not None:
+                raise InterventionError(
+                    f"a grid of {self.site} by {self.by} takes no neurons; leave them out, or "
+                    "patch site='mlp_post' by='neuron'."
+                )
+            return ()
+        if neurons is None:
+            raise InterventionError(
+                f"each layer has {adapter.d_mlp:,} neurons: say which, neurons=[...], or how "
+                "many of those that matter most by gradient, top=."
+            )
+        return check_members("neuron", neurons, adapter.d_mlp or 0, of=adapter.name)
 
     def check_pairs(self, pairs: Sequence[PromptPair]) -> tuple[int, ...]:
         """Return the columns for some pairs.
@@ -96,7 +120,8 @@ class GridPlan:
             )
         chosen = check_members("position", self.positions, lengths[0], of="the prompt")
         self._chosen = None if self.positions is None else frozenset(chosen)
-        return self.heads if self.by == "head" else chosen
+        parts = {"head": self.heads, "neuron": self.neurons}
+        return parts.get(self.by, chosen)
 
     def cell(self, pair: PromptPair, layer: int, column: int) -> Cell | None:
         """Return one cell; None where its token has no partner.
@@ -104,7 +129,7 @@ class GridPlan:
         Args:
             pair: The prompts.
             layer: Of the cell.
-            column: A position or a head.
+            column: A position, a head or a neuron.
         """
         _, mapping = pair.into(self.direction)
         if self.by == "position":

@@ -10,14 +10,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from interpwidgets.models.pairs import PromptPair, answer_ids
+from interpwidgets.models.pairs import PromptPair
 from interpwidgets.models.patching import Donor, Recorded
 from interpwidgets.models.patching_grid import GridPlan
-from interpwidgets.models.token_text import read_tokens
-from interpwidgets.reads.metrics import Metric, metric_of, n_answers
+from interpwidgets.reads.measured_pairs import measure_pairs, title_of
+from interpwidgets.reads.metrics import Metric
 from interpwidgets.results.patching import PatchingGrid
-
-_IN_WORDS = {"logit_difference": "logit difference", "probability": "probability"}
 
 
 @dataclass(frozen=True)
@@ -62,14 +60,12 @@ class PatchingRuns:
         plan = self.plan
         provenance = self.sides[0][0].run.provenance(plan.site, "logits", prompt=None)
         notes = ". ".join(filter(None, [provenance.note, note]))
-        titles = {metric.title for metric in self.metrics}
-        general = f"{_IN_WORDS.get(self.asked, '') or 'metric'} of each pair's answers"
         return PatchingGrid(
             provenance=dataclasses.replace(provenance, note=notes),
             site=plan.site,
             by=plan.by,
             direction=plan.direction,
-            metric=titles.pop() if len(titles) == 1 else general,
+            metric=title_of(self.metrics),
             unit=self.metrics[0].unit,
             layers=plan.layers,
             columns=self.columns,
@@ -79,7 +75,7 @@ class PatchingRuns:
             clean=tuple(pair.clean for pair in self.pairs),
             corrupted=tuple(pair.corrupted for pair in self.pairs),
             mapping=tuple(pair.mapping for pair in self.pairs),
-            positions=tuple(plan.positions or ()) if plan.by == "head" else (),
+            positions=tuple(plan.positions or ()) if plan.by != "position" else (),
             answers=self.answers,
             method=method,
         )
@@ -100,19 +96,8 @@ def run_pairs(
         MetricError: Clean and corrupted do not differ in it, or it is no number.
         PromptError: The answers do not fit.
     """
-    needed, columns = n_answers(asked), plan.check_pairs(pairs)
-    ids = answer_ids(plan.model, answers, needed, len(pairs)) if needed else [()] * len(pairs)
-    tokenizer = getattr(plan.model, "tokenizer", None)
-    sides, metrics, ends = [], [], np.empty((len(pairs), 2))
-    for at, pair in enumerate(pairs):
-        side = plan.record(pair)
-        words = read_tokens(tokenizer, ids[at]).text if ids[at] else ()
-        measure = metric_of(asked, words, ids[at], side[0].logits)
-        clean, corrupted = (measure(one.logits) for one in side)
-        measure.check_range(clean, corrupted, at if len(pairs) > 1 else None)
-        ends[at] = clean, corrupted
-        sides.append(side)
-        metrics.append(measure)
+    columns = plan.check_pairs(pairs)
+    found = measure_pairs(plan.model, pairs, asked, answers, plan.record)
     return PatchingRuns(
-        plan, pairs, columns, asked, tuple(ids), tuple(sides), tuple(metrics), ends
+        plan, pairs, columns, asked, found.answers, found.sides, found.metrics, found.ends
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from interpwidgets.errors import ResultError
+from interpwidgets.results.ablation_sweep import AblationSweep
 from interpwidgets.results.activations import Activations
 from interpwidgets.results.attention import AttentionPattern
 from interpwidgets.results.attribution import DirectLogitAttribution
@@ -14,6 +15,7 @@ from interpwidgets.results.head_table import HeadTable
 from interpwidgets.results.lens import LogitLens
 from interpwidgets.results.lens_training import LensTraining
 from interpwidgets.results.patching import PatchingGrid
+from interpwidgets.results.path_patching import PathPatching
 from interpwidgets.results.singular_directions import SingularDirections
 from interpwidgets.results.token_values import TokenValues
 from interpwidgets.results.vocabulary_circuit import VocabularyCircuit
@@ -22,6 +24,7 @@ from interpwidgets.results.weight_circuits import WeightCircuits
 KINDS: dict[str, type[Result]] = {
     kind.kind: kind
     for kind in (
+        AblationSweep,
         Activations,
         AttentionPattern,
         HeadScores,
@@ -29,6 +32,7 @@ KINDS: dict[str, type[Result]] = {
         LensTraining,
         LogitLens,
         PatchingGrid,
+        PathPatching,
         TokenValues,
         DirectLogitAttribution,
         HeadScores,
