@@ -17,24 +17,20 @@ if TYPE_CHECKING:
     from interpwidgets.arrays.calls import show_tokens as show_tokens
     from interpwidgets.board.calls import attention as attention
     from interpwidgets.board.calls import head_board as head_board
+    from interpwidgets.board.calls import logit_lens as logit_lens
     from interpwidgets.board.calls import surprisal as surprisal
+    from interpwidgets.board.patching_calls import activation_patching as activation_patching
+    from interpwidgets.board.patching_calls import attribution_patching as attribution_patching
     from interpwidgets.board.session import Board as Board
     from interpwidgets.export import export as export
     from interpwidgets.methods.ablation_sweep import ablation_control as ablation_control
     from interpwidgets.methods.ablation_sweep import ablation_sweep as ablation_sweep
-    from interpwidgets.methods.activation_patching import (
-        activation_patching as activation_patching,
-    )
     from interpwidgets.methods.activation_patching import patching_control as patching_control
     from interpwidgets.methods.activations import activations as activations
-    from interpwidgets.methods.attribution_patching import (
-        attribution_patching as attribution_patching,
-    )
     from interpwidgets.methods.direct_logit_attribution import (
         direct_logit_attribution as direct_logit_attribution,
     )
     from interpwidgets.methods.head_scores import head_scores as head_scores
-    from interpwidgets.methods.logit_lens import logit_lens as logit_lens
     from interpwidgets.methods.path_patching import path_patching as path_patching
     from interpwidgets.methods.path_patching import (
         path_patching_control as path_patching_control,
@@ -66,12 +62,12 @@ _WHERE = {
     "Selection": "selection",
     "ablation_control": "methods.ablation_sweep",
     "ablation_sweep": "methods.ablation_sweep",
-    "activation_patching": "methods.activation_patching",
+    "activation_patching": "board.patching_calls",
     "activations": "methods.activations",
     "adapter": "models.adapting",
     "attention": "board.calls",
     "attention_received": "methods.token_values",
-    "attribution_patching": "methods.attribution_patching",
+    "attribution_patching": "board.patching_calls",
     "describe": "models.description",
     "direct_logit_attribution": "methods.direct_logit_attribution",
     "export": "export",
@@ -80,7 +76,7 @@ _WHERE = {
     "load": "models.loading",
     "load_result": "results.saved",
     "load_tuned_lens": "reads.translators",
-    "logit_lens": "methods.logit_lens",
+    "logit_lens": "board.calls",
     "patching_control": "methods.activation_patching",
     "path_patching": "methods.path_patching",
     "path_patching_control": "methods.path_patching",
@@ -99,12 +95,9 @@ _WHERE = {
 
 #: What returns a bare Result: ``show`` is loaded with it, which knows how that is drawn.
 _DRAWN = (
-    "activation_patching",
     "attention_received",
-    "attribution_patching",
     "head_scores",
     "load_result",
-    "logit_lens",
     "patching_control",
     "ablation_control",
     "ablation_sweep",

@@ -41,8 +41,9 @@ from interpwidgets.widgets.head_board_figure import (
 )
 from interpwidgets.widgets.head_scores_figure import head_scores_figure
 from interpwidgets.widgets.head_scores_static import head_scores_html
+from interpwidgets.widgets.lens import LensGrid
 from interpwidgets.widgets.lens_figure import lens_figure
-from interpwidgets.widgets.lens_static import lens_html
+from interpwidgets.widgets.patching import PatchGrid
 from interpwidgets.widgets.patching_figure import patching_figure
 from interpwidgets.widgets.patching_static import patching_html
 from interpwidgets.widgets.path_patching_figure import path_patching_figure
@@ -67,13 +68,13 @@ VIEWS: dict[type[Result], type[View]] = {
     HeadTable: HeadBoard,
     TokenValues: TokensView,
     WeightCircuits: HeadBoard,
+    PatchingGrid: PatchGrid,
+    LogitLens: LensGrid,
 }
 
 #: Results that a cell draws as plain HTML; those that have a view, too, show it by ``show``.
 PAGES: dict[type[Result], Callable[[Any], str]] = {
     HeadScores: head_scores_html,
-    LogitLens: lens_html,
-    PatchingGrid: patching_html,
     PathPatching: path_patching_html,
     AblationSweep: ablation_sweep_html,
     DirectLogitAttribution: attribution_html,
@@ -166,12 +167,27 @@ def _figure_of_heads(view: HeadBoard, **which: Any) -> Any:
     return result.figure(**which)  # type: ignore[attr-defined]
 
 
+def _figure_of_patching(view: PatchGrid, **more: Any) -> Any:
+    result = view.result
+    assert result is not None
+    return patching_figure(result, **more)
+
+
+def _figure_of_lens(view: LensGrid, measure: str | None = None, **more: Any) -> Any:
+    result = view.result
+    assert result is not None
+    of = view.measure if view.measure != "rank" else "probability"
+    return lens_figure(result, measure or of, **more)
+
+
 FIGURES: dict[type[Result], Callable[..., Any]] = {
+    LogitLens: _figure_of_lens,
     AttentionPattern: _figure_of_attention,
     HeadScores: _figure_of_heads,
     HeadTable: _figure_of_heads,
     TokenValues: _figure_of_tokens,
     WeightCircuits: _figure_of_heads,
+    PatchingGrid: _figure_of_patching,
 }
 CIRCUITSVIS: dict[type[Result], Callable[..., InlinePage]] = {
     AttentionPattern: _circuitsvis_of_attention,

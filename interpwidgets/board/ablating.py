@@ -206,16 +206,20 @@ class AblatingBoard:
         Args:
             view: Who asks; its last request wins.
         """
+        self._enqueue_beside(view, lambda stopped: self._control(CONTROLS, 0, stopped))
+
+    def _enqueue_beside(self, view: View, job: Callable[[Callable[[], bool]], object]) -> None:
+        """Queue a job that leaves the run on screen as it is, and what its view says of it."""
         before = view.status
         if before["kind"] == "running":  # what waits there is about to be replaced
             before = {**before, "kind": "live", "message": "", "done": 0, "total": 0}
 
-        def job(stopped: Callable[[], bool]) -> None:
-            self._control(CONTROLS, 0, stopped)
+        def beside(stopped: Callable[[], bool]) -> None:
+            job(stopped)
             if view.status["message"] == WAITING and not stopped():
                 view.status = before
 
-        self._enqueue(view, job)
+        self._enqueue(view, beside)
 
     def _enqueue(self, view: View, job: Callable[[Callable[[], bool]], None]) -> None:
         self._need_batch()

@@ -8,7 +8,10 @@ from typing import Any
 from interpwidgets.board.head_boarding import N_SEQUENCES
 from interpwidgets.board.session import Board
 from interpwidgets.methods.attention import MAX_BYTES
+from interpwidgets.methods.logit_lens import MAX_BYTES as LENS_BYTES
+from interpwidgets.methods.logit_lens import TOP_K as LENS_TOP_K
 from interpwidgets.methods.token_values import TOP_K
+from interpwidgets.reads.translators import TunedLens
 from interpwidgets.widgets.base import View
 
 
@@ -137,4 +140,61 @@ def head_board(
     view = board.head_board(answers=answers, n=n, seed=seed, key=key)
     if prompt is not None:
         board.run(prompt, prepend_bos=prepend_bos)
+    return view
+
+
+def logit_lens(
+    model: Any,
+    prompt: Any,
+    *,
+    site: str = "resid_post",
+    layers: Sequence[int] | None = None,
+    top_k: int = LENS_TOP_K,
+    track: Sequence[int | str] | int | str = (),
+    lens: TunedLens | None = None,
+    prepend_bos: bool | None = None,
+    max_bytes: int = LENS_BYTES,
+    key: str | None = None,
+) -> View:
+    """Draw what each layer would say next at each position; run again to update in place.
+
+    Args:
+        model: An nnsight or a Hugging Face model.
+        prompt: Text, token ids, chat messages, or a list of those.
+        site: ``"resid_pre"``, ``"resid_mid"``, ``"resid_post"``, ``"attn_out"`` or
+            ``"mlp_out"``.
+        layers: Layers to read; all by default.
+        top_k: How many of the most probable tokens to keep of each prediction.
+        track: Tokens to follow through the layers: ids, or texts that are one token each,
+            with the space before them where there is one.
+        lens: A tuned lens, for the residual stream between layers.
+        prepend_bos: As of ``attention``.
+        max_bytes: Refuse to keep more than this.
+        key: As of ``attention``.
+
+    Returns:
+        A view; ``.result`` is the ``LogitLens``, ``.cells`` what was selected and pinned.
+
+    Raises:
+        SiteError: The lens reads no such site, or this architecture lacks it.
+        PromptError: The prompt is empty or too long, or a tracked token is not one token.
+        ReadTooLargeError: More than ``max_bytes`` would be kept.
+
+    Example:
+        >>> import interpwidgets as iw
+        >>> view = iw.logit_lens(iw.load("lil-attn-2l"), [1, 5, 6, 5], top_k=2)
+        >>> view.result.top_logprob.shape
+        (2, 4, 2)
+    """
+    board = Board(model)
+    view = board.logit_lens(
+        site=site,
+        layers=layers,
+        top_k=top_k,
+        track=track,
+        lens=lens,
+        max_bytes=max_bytes,
+        key=key,
+    )
+    board.run(prompt, prepend_bos=prepend_bos)
     return view

@@ -10,7 +10,9 @@ import torch
 
 from interpwidgets.board.ablating import Applied, Slot
 from interpwidgets.board.head_sweep import HeadSweepingBoard
+from interpwidgets.board.lensing import LensBoard
 from interpwidgets.board.next_token import next_token_reads
+from interpwidgets.board.patching import Patching
 from interpwidgets.board.recipe import (
     ablation_line,
     block_lines,
@@ -43,7 +45,7 @@ from interpwidgets.widgets.placement import PLACES
 PROGRESS_INTERVAL = 0.2
 
 
-class Board(Showing, HeadSweepingBoard):
+class Board(Showing, HeadSweepingBoard, LensBoard, Patching):
     """Several views of one model, fed by one forward.
 
     Example:

@@ -12,11 +12,17 @@ from interpwidgets.board.head_boarding import (
     read_answers,
 )
 from interpwidgets.methods.attention import MAX_BYTES, AttentionMethod
+from interpwidgets.methods.logit_lens import MAX_BYTES as LENS_BYTES
+from interpwidgets.methods.logit_lens import TOP_K as LENS_TOP_K
+from interpwidgets.methods.logit_lens import LogitLensMethod
 from interpwidgets.methods.token_values import TOP_K, SurprisalMethod
 from interpwidgets.models.adapter import Model
 from interpwidgets.models.running import Method
+from interpwidgets.models.vocabulary import word_ids
+from interpwidgets.reads.translators import TunedLens
 from interpwidgets.results.base import Result
 from interpwidgets.widgets.base import View
+from interpwidgets.widgets.lens import LensGrid
 
 
 class Showing:
@@ -89,3 +95,38 @@ class Showing:
     def show_at_once(self, view: View, results: tuple[Result, ...]) -> None:
         """Show in a view what needs no run."""
         raise NotImplementedError
+
+    def logit_lens(
+        self,
+        *,
+        site: str = "resid_post",
+        layers: Sequence[int] | None = None,
+        top_k: int = LENS_TOP_K,
+        track: Sequence[int | str] | int | str = (),
+        lens: TunedLens | None = None,
+        tuned: bool = True,
+        max_bytes: int = LENS_BYTES,
+        key: str | None = None,
+    ) -> View:
+        """Return a view of what each layer of every run from now on would say next.
+
+        Args:
+            site: ``"resid_pre"``, ``"resid_mid"``, ``"resid_post"``, ``"attn_out"`` or
+                ``"mlp_out"``.
+            layers: Layers to read; all by default.
+            top_k: How many of the most probable tokens to keep of each prediction.
+            track: Tokens to follow through the layers: ids, or texts that are one token each,
+                with the space before them where there is one.
+            lens: A tuned lens, for the residual stream between layers.
+            tuned: Whether vectors go through ``lens``; a tick in the view changes it.
+            max_bytes: As of ``attention``.
+            key: As of ``attention``.
+        """
+        asked = [track] if isinstance(track, (int, str)) else track
+        ids = tuple(word_ids(self.model, asked))
+        method = LogitLensMethod(site, layers, top_k, ids, lens, max_bytes, tuned)
+        view = self.add(method, key=key)
+        assert isinstance(view, LensGrid)
+        if lens is not None:
+            view.offer_tuned(str(lens))
+        return view

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -81,7 +81,7 @@ def logit_lens(
 
     Example:
         >>> import interpwidgets as iw
-        >>> lens = iw.logit_lens(iw.load("lil-attn-2l"), [1, 5, 6, 5], top_k=2)
+        >>> lens = logit_lens(iw.load("lil-attn-2l"), [1, 5, 6, 5], top_k=2)
         >>> lens.top_logprob.shape, lens.entropy.shape
         ((2, 4, 2), (2, 4))
 
@@ -106,10 +106,12 @@ class LogitLensMethod:
     site: str = "resid_post"
     layers: Sequence[int] | None = None
     top_k: int = TOP_K
-    targets: tuple[int, ...] = ()
-    """Token ids."""
+    targets: tuple[int, ...] = field(default=(), metadata={"argument": "track"})
+    """Token ids; the calls that return a view name them ``track``."""
     lens: TunedLens | None = None
     max_bytes: int = MAX_BYTES
+    tuned: bool = True
+    """Whether vectors go through ``lens``, where there is one."""
 
     @property
     def result_type(self) -> type[LogitLens]:
@@ -120,6 +122,11 @@ class LogitLensMethod:
     def _kept(self) -> Kept:
         return Kept(self.top_k, self.targets)
 
+    @property
+    def lens_in_use(self) -> TunedLens | None:
+        """The lens that vectors go through; None for the logit lens."""
+        return self.lens if self.tuned else None
+
     def kept_layers(self, adapter: Adapter) -> tuple[int, ...]:
         """Return the layers read, checked."""
         return check_members("layer", self.layers, adapter.n_layers, of=adapter.name)
@@ -128,7 +135,7 @@ class LogitLensMethod:
         """Return the reads of the layers, of the final one, and of the logits after them."""
         layers = self.kept_layers(adapter)
         self._check(adapter, layers)
-        lens = self.lens
+        lens = self.lens_in_use
         translate = None if lens is None else functools.partial(lens.translate, self.site)
         last = adapter.n_layers - 1
         return LensReads(self.site, layers, last, self._kept, translate).reads()
@@ -181,7 +188,7 @@ class LogitLensMethod:
             target_logprob=np.ascontiguousarray(target),
             target_rank=_whole(rank),
             vocabulary=dict(zip(named, read_tokens(run.tokenizer, named).text, strict=True)),
-            lens="" if self.lens is None else str(self.lens),
+            lens="" if self.lens_in_use is None else str(self.lens_in_use),
             prompt_index=prompt,
             prompt_count=run.capture.n_prompts,
         )

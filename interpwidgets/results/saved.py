@@ -13,6 +13,7 @@ from interpwidgets.results.base import Result, read_saved
 from interpwidgets.results.head_scores import HeadScores
 from interpwidgets.results.head_table import HeadTable
 from interpwidgets.results.lens import LogitLens
+from interpwidgets.results.lens_control import LensControl
 from interpwidgets.results.lens_training import LensTraining
 from interpwidgets.results.patching import PatchingGrid
 from interpwidgets.results.path_patching import PathPatching
@@ -29,6 +30,7 @@ KINDS: dict[str, type[Result]] = {
         AttentionPattern,
         HeadScores,
         HeadTable,
+        LensControl,
         LensTraining,
         LogitLens,
         PatchingGrid,

@@ -20,10 +20,9 @@ from interpwidgets.widgets.contract.attention import (
     ControlRequest,
     UndoRequest,
 )
-from interpwidgets.widgets.contract.common import PromptRequest
+from interpwidgets.widgets.contract.common import CancelRequest, PromptRequest
 from interpwidgets.widgets.contract.head_board import (
     BlockRequest,
-    CancelRequest,
     EigenvaluesRequest,
     HeadBoardPayload,
     SweepRequest,

@@ -246,6 +246,11 @@ export interface ReportRequest {
 	message: string;
 }
 
+export interface CancelRequest {
+	id: string;
+	kind: "cancel";
+}
+
 export interface BoardColumn {
 	name: string;
 	title: string;
@@ -356,9 +361,261 @@ export interface SweepRequest {
 	mode: "zero" | "mean";
 }
 
-export interface CancelRequest {
+export interface LensTarget {
+	id: number;
+	text: string;
+}
+
+export interface LensMap {
+	name: "entropy" | "kl" | "logprob" | "rank";
+	target: number;
+	data: Bytes;
+}
+
+export interface LensColumns {
+	positions: number[];
+	ids: number[];
+	words: string[];
+	index?: Bytes;
+	logprob?: Bytes;
+	target_logprob?: Bytes;
+	target_rank?: Bytes;
+}
+
+export interface LensBand {
+	position: number;
+	n: number;
+	title: string;
+	ids: number[];
+	low: ((number | null)[])[];
+	high: ((number | null)[])[];
+}
+
+export interface LensTuned {
+	on: boolean;
+	title: string;
+}
+
+export interface LensPayload {
+	version: 1;
+	kind: "logit_lens";
+	run: number;
+	tokens: TokenInfo[];
+	turns: Turn[];
+	prompt_index: number;
+	prompt_count: number;
+	site: string;
+	layers: number[];
+	k: number;
+	dtype: "float32" | "float16";
+	ids: number[];
+	words: string[];
+	best: Bytes;
+	best_logprob: Bytes;
+	targets: LensTarget[];
+	maps: LensMap[];
+	columns: LensColumns;
+	bands: LensBand[];
+	tuned: LensTuned | null;
+	nonfinite: number;
+	stamp: Stamp;
+	code?: string;
+}
+
+export interface LensPin {
+	layer: number;
+	position: number;
+	text: string;
+}
+
+export interface LensKept {
+	measure: "probability" | "rank" | "entropy" | "kl";
+	of: number | null;
+	pins: LensPin[];
+	words: boolean;
+	panel_open: boolean;
+	table_open: boolean;
+}
+
+export interface ColumnRequest {
 	id: string;
-	kind: "cancel";
+	kind: "column";
+	run: number;
+	position: number;
+}
+
+export interface MapRequest {
+	id: string;
+	kind: "map";
+	run: number;
+	name: "entropy" | "kl" | "logprob" | "rank";
+	target: number;
+}
+
+export interface TrackRequest {
+	id: string;
+	kind: "track";
+	token: number;
+	on: boolean;
+}
+
+export interface TunedRequest {
+	id: string;
+	kind: "tuned";
+	on: boolean;
+}
+
+export interface LensControlRequest {
+	id: string;
+	kind: "control";
+	run: number;
+	position: number;
+	tokens: number[];
+}
+
+export interface WirePatchControl {
+	n: number;
+	title: string;
+	mean: Bytes;
+	low: Bytes;
+	high: Bytes;
+}
+
+export interface WireAgreement {
+	correlation: number | null;
+	tolerance: number;
+	disagree: [number, number][];
+}
+
+export interface WirePatchGrid {
+	name: string;
+	title: string;
+	what: string;
+	site: string;
+	by: "position" | "head" | "neuron";
+	direction: "denoising" | "noising";
+	exact: boolean;
+	metric: string;
+	unit: string;
+	layers: number[];
+	columns: number[];
+	source: TokenInfo[];
+	target: TokenInfo[];
+	mapping: [number, number][];
+	varying: number[];
+	alone: number[];
+	n: number;
+	clean: number;
+	corrupted: number;
+	values: Bytes;
+	raw: Bytes;
+	low: Bytes;
+	high: Bytes;
+	left: number;
+	control: WirePatchControl | null;
+	agreement: WireAgreement | null;
+	stamp: Stamp;
+}
+
+export interface PatchingPayload {
+	version: 1;
+	kind: "patching";
+	run: number;
+	grids: WirePatchGrid[];
+	code?: string;
+}
+
+export interface TopToken {
+	token: TokenInfo;
+	probability: number;
+}
+
+export interface RunControl {
+	n: number;
+	low: number;
+	high: number;
+	title: string;
+}
+
+export interface WirePatchedRun {
+	number: number;
+	words: string;
+	site: string;
+	layer: number;
+	pos: number | null;
+	source_pos: number | null;
+	heads: number[];
+	share: number;
+	raw: number;
+	metric: string;
+	unit: string;
+	low: number | null;
+	high: number | null;
+	control: RunControl | null;
+	top: TopToken[];
+}
+
+export interface CellOutput {
+	grid: number;
+	row: number;
+	column: number;
+	share: number;
+	raw: number;
+	top: TopToken[];
+}
+
+export interface Patches {
+	can_run: boolean;
+	can_restore: boolean;
+	runs: WirePatchedRun[];
+	outputs: CellOutput[];
+	clean_top: TopToken[];
+	corrupted_top: TopToken[];
+	restored: number | null;
+	note: string;
+}
+
+export interface PatchingKept {
+	grid: number;
+	beyond: boolean;
+	panel_open: boolean;
+	table_open: boolean;
+}
+
+export interface CellRequest {
+	id: string;
+	kind: "cell";
+	grid: number;
+	row: number;
+	column: number;
+}
+
+export interface PatchRequest {
+	id: string;
+	kind: "patch";
+	grid: number;
+	layer: number;
+	pos: number | null;
+	source_pos: number | null;
+	head: number | null;
+}
+
+export interface PatchControlRequest {
+	id: string;
+	kind: "control";
+	grid: number;
+	number: number | null;
+}
+
+export interface ExactRequest {
+	id: string;
+	kind: "exact";
+}
+
+export interface RestoreRequest {
+	id: string;
+	kind: "restore";
+	number: number | null;
 }
 
 export interface RowAxis {

@@ -116,8 +116,3 @@ class SweepRequest(TypedDict):
     id: str
     kind: Literal["sweep"]
     mode: Literal["zero", "mean"]
-
-
-class CancelRequest(TypedDict):
-    id: str
-    kind: Literal["cancel"]
