@@ -39,6 +39,19 @@ function viewEntries() {
 		.filter((found) => Object.keys(found).length);
 }
 
+// Long names of the grid, which travel in the first module of every view that has one. The short
+// ones are fixed, for the parts of a view are bundled apart and share its objects.
+const SHORT = {
+	cellHeight: "cH",
+	cellWidth: "cW",
+	columnsAt: "cA",
+	firstPin: "fP",
+	leastWidth: "lW",
+	mostWidth: "mW",
+	overhang: "oH",
+	wordWidth: "wW",
+};
+
 const common = {
 	absWorkingDir: here,
 	outdir: outDir(),
@@ -49,6 +62,8 @@ const common = {
 	legalComments: "inline",
 	banner: { js: BANNER, css: BANNER },
 	minify: !watch,
+	mangleProps: new RegExp(`^(${Object.keys(SHORT).join("|")})$`),
+	mangleCache: SHORT,
 	sourcemap: watch ? "inline" : false,
 	metafile: true,
 	logLevel: "warning",

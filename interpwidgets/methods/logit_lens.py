@@ -19,7 +19,7 @@ from interpwidgets.models.loading import ready
 from interpwidgets.models.running import Run, refuse_large, run_method
 from interpwidgets.models.token_text import read_tokens
 from interpwidgets.models.vocabulary import word_ids
-from interpwidgets.reads.lens import ENTROPY, GAP, KL, Kept, LensReads
+from interpwidgets.reads.lens import ENTROPY, GAP, KL, SAME, Kept, LensReads
 from interpwidgets.reads.steps import positions_of_passes
 from interpwidgets.reads.translators import TunedLens
 from interpwidgets.results.base import Provenance
@@ -30,9 +30,6 @@ TOP_K = 10
 
 #: Where vectors of the residual stream, or what is added to it, can be read.
 SITES = ("resid_pre", "resid_mid", "resid_post", "attn_out", "mlp_out")
-
-#: Total variation above which the model's own output is another one than the lens reads.
-_SAME = 0.02
 
 
 def logit_lens(
@@ -215,7 +212,7 @@ def _noted(provenance: Provenance, gap: Float[np.ndarray, "layer pos"]) -> Prove
     known = gap[np.isfinite(gap)]
     if not len(known):
         note = "the run ended before the logits, so that nothing was read"
-    elif known.max() > _SAME:
+    elif known.max() > SAME:
         note = (
             f"the model's own output differs from its last layer's (total variation "
             f"{known.max():.2g}): something behind that layer changes it"

@@ -68,6 +68,23 @@ def test_capture_runs_every_arm(
     assert "TransformerLens: not installed" in printed
 
 
+@pytest.mark.slow
+def test_the_lens_is_compared_with_what_gives_the_same_numbers(
+    load: Load, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = load("bench_lens")
+    monkeypatch.setattr(bench.torch, "set_num_threads", lambda _: None)
+    bench.main(["--quick", "--rounds", "1"])
+    printed = capsys.readouterr().out
+    assert all(arm in printed for arm in (bench.BARE, bench.OURS, bench.NAIVE_FULL))
+    with pytest.raises(RuntimeError, match="entropy differs"):
+        arms = bench.arms_of(
+            bench.random_gpt2(bench.tiny_config()), bench.torch.arange(8)[None]
+        )
+        entropy, kl = (1 + bench.torch.rand(2, 8) for _ in range(2))
+        bench.check_agreement({**arms, bench.NAIVE_FULL: lambda: (None, 9 + entropy, kl)})
+
+
 def test_attention_view_builds_and_counts_what_travels(load: Load, tmp_path: Path) -> None:
     pages = load("attention_pages")
     weights = pages.causal_weights(1, 8)
