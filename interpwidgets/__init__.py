@@ -11,6 +11,7 @@ import types
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from interpwidgets import directions as directions
     from interpwidgets import errors as errors
     from interpwidgets import interventions as interventions
     from interpwidgets.arrays.calls import show_attention as show_attention
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from interpwidgets.board.patching_calls import activation_patching as activation_patching
     from interpwidgets.board.patching_calls import attribution_patching as attribution_patching
     from interpwidgets.board.session import Board as Board
+    from interpwidgets.board.steering_calls import steer as steer
+    from interpwidgets.directions import Dataset as Dataset
+    from interpwidgets.directions import Direction as Direction
     from interpwidgets.export import export as export
     from interpwidgets.methods.ablation_sweep import ablation_control as ablation_control
     from interpwidgets.methods.ablation_sweep import ablation_sweep as ablation_sweep
@@ -30,15 +34,22 @@ if TYPE_CHECKING:
     from interpwidgets.methods.direct_logit_attribution import (
         direct_logit_attribution as direct_logit_attribution,
     )
+    from interpwidgets.methods.direction import direction as direction
+    from interpwidgets.methods.direction import load_direction as load_direction
+    from interpwidgets.methods.dose_response import dose_response as dose_response
     from interpwidgets.methods.head_scores import head_scores as head_scores
     from interpwidgets.methods.path_patching import path_patching as path_patching
     from interpwidgets.methods.path_patching import (
         path_patching_control as path_patching_control,
     )
+    from interpwidgets.methods.probe import probe as probe
+    from interpwidgets.methods.probe_scores import probe_scores as probe_scores
     from interpwidgets.methods.references import references as references
     from interpwidgets.methods.singular_directions import (
         singular_directions as singular_directions,
     )
+    from interpwidgets.methods.steering import dial as dial
+    from interpwidgets.methods.steering import steered_text as steered_text
     from interpwidgets.methods.token_values import attention_received as attention_received
     from interpwidgets.methods.tuned_lens import tuned_lens as tuned_lens
     from interpwidgets.methods.vocabulary_circuit import (
@@ -59,6 +70,8 @@ __version__ = "0.1.0"
 
 _WHERE = {
     "Board": "board.session",
+    "Dataset": "directions",
+    "Direction": "directions",
     "Selection": "selection",
     "ablation_control": "methods.ablation_sweep",
     "ablation_sweep": "methods.ablation_sweep",
@@ -70,22 +83,30 @@ _WHERE = {
     "attribution_patching": "board.patching_calls",
     "describe": "models.description",
     "direct_logit_attribution": "methods.direct_logit_attribution",
+    "dial": "methods.steering",
+    "dose_response": "methods.dose_response",
+    "direction": "methods.direction",
     "export": "export",
     "head_board": "board.calls",
     "head_scores": "methods.head_scores",
     "load": "models.loading",
+    "load_direction": "methods.direction",
     "load_result": "results.saved",
     "load_tuned_lens": "reads.translators",
     "logit_lens": "board.calls",
     "patching_control": "methods.activation_patching",
     "path_patching": "methods.path_patching",
     "path_patching_control": "methods.path_patching",
+    "probe": "methods.probe",
+    "probe_scores": "methods.probe_scores",
     "references": "methods.references",
     "register_architecture": "models.registering",
     "show": "show",
     "show_attention": "arrays.calls",
     "show_tokens": "arrays.calls",
     "singular_directions": "methods.singular_directions",
+    "steer": "board.steering_calls",
+    "steered_text": "methods.steering",
     "surprisal": "board.calls",
     "tuned_lens": "methods.tuned_lens",
     "vocabulary_circuit": "methods.vocabulary_circuit",
@@ -103,12 +124,14 @@ _DRAWN = (
     "ablation_sweep",
     "path_patching",
     "path_patching_control",
+    *("probe", "probe_scores"),
     *("attention_received", "direct_logit_attribution", "head_scores", "load_result"),
-    *("singular_directions", "vocabulary_circuit", "weight_circuits"),
+    *("dose_response", "singular_directions", "steered_text"),
+    *("vocabulary_circuit", "weight_circuits"),
 )
 
 #: Rooms of the package that are public as they are.
-_ROOMS = ("errors", "interventions")
+_ROOMS = ("directions", "errors", "interventions")
 
 __all__ = ["__version__", *_ROOMS, *_WHERE]  # noqa: PLE0604
 

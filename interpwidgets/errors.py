@@ -66,6 +66,14 @@ class InterventionError(InterpWidgetsError, ValueError):
     """What is to be changed in a run is not there, or cannot be changed so."""
 
 
+class DirectionError(InterpWidgetsError, ValueError):
+    """A direction is none, or is not one of this model or site."""
+
+
+class DatasetError(InterpWidgetsError, ValueError):
+    """Labelled prompts cannot be learnt from: labels, groups or split do not allow it."""
+
+
 class MetricError(InterpWidgetsError, ValueError):
     """A metric of a run gives no number, or cannot tell two runs apart."""
 

@@ -15,13 +15,16 @@ from interpwidgets.results.ablation_sweep import AblationSweep
 from interpwidgets.results.attention import AttentionPattern
 from interpwidgets.results.attribution import DirectLogitAttribution
 from interpwidgets.results.base import Result
+from interpwidgets.results.dose_response import DoseResponse
 from interpwidgets.results.head_scores import HeadScores
 from interpwidgets.results.head_table import HeadTable
 from interpwidgets.results.lens import LogitLens
 from interpwidgets.results.patching import PatchingGrid
 from interpwidgets.results.path_patching import PathPatching
+from interpwidgets.results.probe import ProbeResult
 from interpwidgets.results.renderings import add_rendering
 from interpwidgets.results.singular_directions import SingularDirections
+from interpwidgets.results.steering import SteeredText
 from interpwidgets.results.token_values import TokenValues
 from interpwidgets.results.vocabulary_circuit import VocabularyCircuit
 from interpwidgets.results.weight_circuits import WeightCircuits
@@ -34,6 +37,7 @@ from interpwidgets.widgets.attribution_figure import attribution_figure
 from interpwidgets.widgets.attribution_static import attribution_html
 from interpwidgets.widgets.base import View
 from interpwidgets.widgets.display import display_view
+from interpwidgets.widgets.dose_response_figure import dose_response_figure
 from interpwidgets.widgets.head_board import HeadBoard
 from interpwidgets.widgets.head_board_figure import (
     head_table_figure,
@@ -49,6 +53,10 @@ from interpwidgets.widgets.patching_static import patching_html
 from interpwidgets.widgets.path_patching_figure import path_patching_figure
 from interpwidgets.widgets.path_patching_static import path_patching_html
 from interpwidgets.widgets.placement import PLACES
+from interpwidgets.widgets.probe_figure import probe_figure
+from interpwidgets.widgets.probe_static import probe_html
+from interpwidgets.widgets.steering import SteeringView
+from interpwidgets.widgets.steering_static import dose_response_html
 from interpwidgets.widgets.tokens import TokensView
 from interpwidgets.widgets.tokens_circuitsvis import tokens_circuitsvis
 from interpwidgets.widgets.tokens_figure import tokens_figure
@@ -70,6 +78,7 @@ VIEWS: dict[type[Result], type[View]] = {
     WeightCircuits: HeadBoard,
     PatchingGrid: PatchGrid,
     LogitLens: LensGrid,
+    SteeredText: SteeringView,
 }
 
 #: Results that a cell draws as plain HTML; those that have a view, too, show it by ``show``.
@@ -78,9 +87,11 @@ PAGES: dict[type[Result], Callable[[Any], str]] = {
     PathPatching: path_patching_html,
     AblationSweep: ablation_sweep_html,
     DirectLogitAttribution: attribution_html,
+    ProbeResult: probe_html,
     SingularDirections: singular_directions_html,
     VocabularyCircuit: vocabulary_circuit_html,
     WeightCircuits: weight_circuits_html,
+    DoseResponse: dose_response_html,
 }
 
 
@@ -235,6 +246,7 @@ def _of_type(table: dict[type[Result], T], result_type: type, what: str) -> T:
 
 
 add_rendering("attribution_figure", attribution_figure)
+add_rendering("dose_response_figure", dose_response_figure)
 add_rendering("figure", figure)
 add_rendering("head_scores_figure", head_scores_figure)
 add_rendering("head_table_figure", head_table_figure)
@@ -245,6 +257,7 @@ add_rendering("ablation_sweep_figure", ablation_sweep_figure)
 add_rendering("ablation_sweep_html", ablation_sweep_html)
 add_rendering("path_patching_figure", path_patching_figure)
 add_rendering("path_patching_html", path_patching_html)
+add_rendering("probe_figure", probe_figure)
 add_rendering("singular_directions_figure", singular_directions_figure)
 add_rendering("to_circuitsvis", to_circuitsvis)
 add_rendering("to_html", view_page)

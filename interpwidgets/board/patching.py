@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, TypedDict, Unpack
 
 from interpwidgets.board.patching_bench import Bench, Sweep
+from interpwidgets.board.runs_shown import RunsShown
 from interpwidgets.errors import SiteError
 from interpwidgets.models.adapter import Model
 from interpwidgets.models.loading import load_call
@@ -29,26 +30,8 @@ class PatchingOptions(TypedDict, total=False):
     batch: int | None
 
 
-class Patching:
-    """The part of a board that shows grids of patches; ``Board`` brings the runs."""
-
-    model: Model
-    _slots: list[Any]
-
-    @property
-    def shows_runs(self) -> bool:
-        """Whether some view of the board shows its runs."""
-        return bool(self._slots)
-
-    def run(
-        self, prompt: Any, *, prepend_bos: bool | None = None, interventions: Any = None
-    ) -> None:
-        """Run a prompt; every view shows that run."""
-        raise NotImplementedError
-
-    def undo(self) -> None:
-        """Run the last prompt as it is."""
-        raise NotImplementedError
+class Patching(RunsShown):
+    """The part of a board that shows grids of patches."""
 
     def activation_patching(
         self,

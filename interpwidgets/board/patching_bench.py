@@ -7,15 +7,15 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from interpwidgets.board.ablating import WAITING
+from interpwidgets.board.runs_shown import RunsShown
 from interpwidgets.board.worker import worker_of
 from interpwidgets.errors import InterventionError
 from interpwidgets.methods.activation_patching import activation_patching, patching_control
 from interpwidgets.methods.attribution_patching import attribution_patching
 from interpwidgets.methods.patched_run import CONTROLS, runs_of, with_control
-from interpwidgets.models.adapter import Model
 from interpwidgets.models.patching import Progress
 from interpwidgets.reads.patched_runs import PatchedRuns
 from interpwidgets.results.effect_grid import GridControl
@@ -28,25 +28,6 @@ from interpwidgets.widgets.patching_bench import Cell
 PICTURE_S = 0.4
 EARLY_S = 1.0
 _SAID_S = 0.1
-
-
-@runtime_checkable
-class RunningBoard(Protocol):
-    """What the bench needs of its board."""
-
-    model: Model
-
-    @property
-    def shows_runs(self) -> bool:
-        """Whether some view of the board shows its runs."""
-
-    def run(
-        self, prompt: Any, *, prepend_bos: bool | None = None, interventions: Any = None
-    ) -> None:
-        """Run a prompt; every view shows that run."""
-
-    def undo(self) -> None:
-        """Run the last prompt as it is."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +50,7 @@ class Sweep:
 class Bench:
     """One view's patches."""
 
-    def __init__(self, board: RunningBoard, view: PatchGrid, sweep: Sweep) -> None:
+    def __init__(self, board: RunsShown, view: PatchGrid, sweep: Sweep) -> None:
         self._board, self._view, self._sweep = board, view, sweep
         self._stop = threading.Event()
         self._names = itertools.count()

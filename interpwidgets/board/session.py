@@ -21,6 +21,7 @@ from interpwidgets.board.recipe import (
     scaled_lines,
 )
 from interpwidgets.board.showing import Showing
+from interpwidgets.board.steering import Steering
 from interpwidgets.board.worker import worker_of
 from interpwidgets.errors import PromptError, SelectionError, TraceError
 from interpwidgets.interventions import Ablation, parts_of
@@ -45,7 +46,7 @@ from interpwidgets.widgets.placement import PLACES
 PROGRESS_INTERVAL = 0.2
 
 
-class Board(Showing, HeadSweepingBoard, LensBoard, Patching):
+class Board(Showing, HeadSweepingBoard, LensBoard, Patching, Steering):
     """Several views of one model, fed by one forward.
 
     Example:

@@ -2,30 +2,48 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 
+from interpwidgets.directions import Direction
 from interpwidgets.errors import InterventionError
 from interpwidgets.interventions.value import Intervention
-from interpwidgets.interventions.where import as_direction
+from interpwidgets.interventions.where import UNNAMED, as_direction
+from interpwidgets.sites import WHOLE_MODEL
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class _Directed(Intervention):
     direction: Any
-    """``[d]``, as wide as the site: d_model, or d_head for a site with heads; any array of
-    numbers, kept as float32."""
+    """``[d]``, as wide as the site: d_model, or d_head for a site with heads; a Direction, or
+    any array of numbers, kept as float32. Of a Direction the name is taken over, and its
+    site and layer where ``site`` and ``where`` do not say others."""
+
+    made_on: str = field(default="", kw_only=True)
+    """The model that a Direction was made on; a run of another one says so."""
 
     def __post_init__(self) -> None:
+        if isinstance(self.direction, Direction):
+            self._take_over(self.direction)
         super().__post_init__()
         object.__setattr__(self, "direction", as_direction(self.direction))
         if self.site == "pattern":
             raise InterventionError(
                 "attention weights have no direction; Ablate or Patch the site 'pattern'."
             )
+
+    def _take_over(self, given: Direction) -> None:
+        if getattr(self, "name", "") == UNNAMED:
+            object.__setattr__(self, "name", given.name)
+        object.__setattr__(self, "site", self.site or given.site)
+        object.__setattr__(self, "made_on", self.made_on or given.origin.model)
+        if self.where.layers is None and self.site not in WHOLE_MODEL:
+            where = dataclasses.replace(self.where, layers=given.layer)
+            object.__setattr__(self, "where", where)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -43,7 +61,7 @@ class Add(_Directed):
     scale: float = 1.0
     """How much of it."""
 
-    name: str = "a direction"
+    name: str = UNNAMED
     """What the direction is, in words."""
 
     def __post_init__(self) -> None:
@@ -68,7 +86,7 @@ class ProjectOut(_Directed):
 
     kind: ClassVar[str] = "project_out"
 
-    name: str = "a direction"
+    name: str = UNNAMED
     """What the direction is, in words."""
 
     def words(self) -> str:
@@ -90,7 +108,7 @@ class Clamp(_Directed):
     value: float
     """In units of the site."""
 
-    name: str = "a direction"
+    name: str = UNNAMED
     """What the direction is, in words."""
 
     def __post_init__(self) -> None:

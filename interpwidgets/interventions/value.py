@@ -17,6 +17,8 @@ from interpwidgets.sites import WHOLE_MODEL, check_site
 #: Sites with an axis of heads.
 HEAD_SITES = frozenset({"q", "k", "v", "z"})
 
+DEFAULT_SITE = "resid_post"
+
 #: Made of other sites, so that a change there would go nowhere.
 _DERIVED = frozenset({"attn_scores", "result"})
 
@@ -27,13 +29,14 @@ class Intervention:
 
     kind: ClassVar[str] = ""
 
-    site: str = "resid_post"
-    """A name of ``interpwidgets.sites.SITES``."""
+    site: str = ""
+    """A name of ``interpwidgets.sites.SITES``; ``resid_post`` unless told otherwise."""
 
     where: Where = dataclasses.field(default_factory=Where)
     """Which layers, heads and positions; all by default."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "site", self.site or DEFAULT_SITE)
         check_site(self.site)
         if self.site in _DERIVED:
             raise InterventionError(

@@ -8,9 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from interpwidgets.directions import Direction
 from interpwidgets.errors import InterventionError
 
 Position = int | slice | str
+
+#: What a direction is called that came without a name.
+UNNAMED = "a direction"
 
 #: Positions by name.
 NAMED = {"prompt": "the prompt", "new": "what is generated"}
@@ -21,7 +25,8 @@ class Threshold:
     """A predicate of the activation: how far it goes along a direction."""
 
     direction: Any
-    """``[d]``, any array of numbers; its length does not matter: it is normalised."""
+    """``[d]``, a Direction or any array of numbers; its length does not matter: it is
+    normalised."""
 
     value: float
     """The component along the direction from which on it holds, not included."""
@@ -29,10 +34,12 @@ class Threshold:
     below: bool = False
     """Whether it holds below the value rather than above."""
 
-    name: str = "a direction"
+    name: str = UNNAMED
     """What the direction is, in words."""
 
     def __post_init__(self) -> None:
+        if isinstance(self.direction, Direction) and self.name == UNNAMED:
+            object.__setattr__(self, "name", self.direction.name)
         object.__setattr__(self, "direction", as_direction(self.direction))
         object.__setattr__(self, "value", float(self.value))
 
@@ -104,11 +111,13 @@ def as_direction(direction: Any) -> np.ndarray:
     """Return a direction as one float32 axis.
 
     Args:
-        direction: An array or tensor of numbers.
+        direction: A Direction, an array or a tensor of numbers.
 
     Raises:
         InterventionError: It has another shape, is zero, or is not finite.
     """
+    if isinstance(direction, Direction):
+        return np.array(direction.vector)
     array = np.asarray(getattr(direction, "tolist", lambda: direction)(), dtype=np.float32)
     if array.ndim != 1 or not np.isfinite(array).all() or not array.any():
         raise InterventionError(

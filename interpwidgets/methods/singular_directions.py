@@ -106,6 +106,7 @@ def singular_directions(
         lower_logit=lower_logit.numpy(),
         read=read,
         random_top=_random_top(vocabulary, seed).numpy(),
+        vectors=(right[:n] * flip[:, None]).float().numpy(),
     )
 
 

@@ -84,6 +84,9 @@ def _by_layer(ablation: Ablation) -> dict[int, list[int]]:
 def _note(part: Part, adapter: Adapter, capture: Capture) -> str:
     """Return what a mean is over, and whether generated positions are changed, too."""
     said = []
+    made_on = getattr(part, "made_on", "")
+    if made_on and made_on != adapter.name:
+        said.append(f"{part}: a direction of {made_on}")
     if part_mode(part) == "mean":
         lengths = sorted({given_length(capture, p) for p in range(capture.n_prompts)})
         positions = "positions" if adapter.architecture.positions else "tokens"

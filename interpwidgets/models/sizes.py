@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from interpwidgets.errors import ModelError
+from interpwidgets.interventions.value import HEAD_SITES
 from interpwidgets.models.architectures.table import Architecture
 
 
@@ -23,6 +24,21 @@ class ModelSizes:
     d_mlp: int | None
     d_vocab: int | None
     """Tokens it knows; None where its input is no text."""
+
+    def width(self, site: str) -> int:
+        """Return how many numbers a site has at a position, or of a head.
+
+        Args:
+            site: A name of ``interpwidgets.sites.SITES``.
+
+        Raises:
+            ModelError: The configuration does not say.
+        """
+        named = {"logits": self.d_vocab, "mlp_post": self.d_mlp}
+        found = named.get(site, self.d_head if site in HEAD_SITES else self.d_model)
+        if found is None:
+            raise ModelError(f"the configuration does not say how wide {site!r} is.")
+        return found
 
 
 #: Names that configurations have for each size, the most common one first.

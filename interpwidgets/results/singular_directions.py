@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from jaxtyping import Float
 
-from interpwidgets.axes import head_name
+from interpwidgets.axes import check_members, head_name
+from interpwidgets.directions import Direction, Origin
 from interpwidgets.errors import ResultError
 from interpwidgets.results.base import Provenance, Result, with_tuples
 from interpwidgets.results.renderings import rendering
@@ -61,6 +62,9 @@ class SingularDirections(Result):
     random_top: Float[np.ndarray, " draw"]
     """float32, the control: the largest logit of random directions of length 1."""
 
+    vectors: Float[np.ndarray, "rank d_model"] | None = None
+    """float32; the directions themselves, of length 1; None in files of older versions."""
+
     def __post_init__(self) -> None:
         n = len(self.singular)
         columns = (self.share, self.write, self.write_logit, self.lower, self.lower_logit)
@@ -77,6 +81,28 @@ class SingularDirections(Result):
         """Between what the largest logits of 95 % of random directions lie."""
         low, high = np.quantile(self.random_top, [0.025, 0.975])
         return float(low), float(high)
+
+    def direction(self, rank: int = 0) -> Direction:
+        """Return one as a direction of the residual stream behind its layer, of length 1.
+
+        Args:
+            rank: Which, the strongest first.
+
+        Raises:
+            ResultError: There is no such one, or an old file without vectors was opened.
+        """
+        if self.vectors is None:
+            raise ResultError("this was saved without its vectors; compute it again.")
+        (rank,) = check_members("rank", [rank], len(self.vectors), of="this Result")
+        origin = Origin(
+            method="singular_vector",
+            how=f"singular vector {rank} of what {self.name} writes, by weights alone",
+            model=self.provenance.model,
+            revision=self.provenance.revision,
+            adapter=self.provenance.adapter,
+        )
+        name = f"{self.name} writing {self.write[rank][0].strip()!r}"
+        return Direction(self.vectors[rank], "resid_post", self.layer, name, origin)
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per direction.

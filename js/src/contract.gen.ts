@@ -618,6 +618,118 @@ export interface RestoreRequest {
 	number: number | null;
 }
 
+export interface WireDial {
+	name: string;
+	site: string;
+	strength: number;
+	layers: number[];
+	known: number[];
+	units: number[];
+	gate: string;
+}
+
+export interface WireExtra {
+	words: string;
+	on: boolean;
+}
+
+export interface WireWriting {
+	max_new_tokens: number;
+	temperature: number;
+	seed: number;
+}
+
+export interface WireText {
+	tokens: TokenInfo[];
+	changed: number[];
+	touched: number[];
+	loss: number | null;
+	done: boolean;
+}
+
+export interface WireLine {
+	mean: (number | null)[];
+	low: (number | null)[];
+	high: (number | null)[];
+	control: (number | null)[];
+	control_low: (number | null)[];
+	control_high: (number | null)[];
+}
+
+export interface WireDose {
+	dial: number;
+	name: string;
+	place: string;
+	strengths: number[];
+	unit: number;
+	effect: WireLine;
+	loss: WireLine;
+	metric: string;
+	sampling: string;
+	n: number;
+	n_control: number;
+	stale: boolean;
+	note: string;
+}
+
+export interface SteeringPayload {
+	version: 1;
+	kind: "steering";
+	run: number;
+	turn: number;
+	written: number;
+	prompt: TokenInfo[];
+	turns: Turn[];
+	dials: WireDial[];
+	strongest: number;
+	positions: number[] | null;
+	extras: WireExtra[];
+	writing: WireWriting;
+	words: string;
+	base: WireText | null;
+	steered: WireText | null;
+	metric: string;
+	doses: WireDose[];
+	can_show: boolean;
+	stamp: Stamp;
+	code?: string;
+}
+
+export interface SteeringKept {
+	dial: number;
+	panel_open: boolean;
+	table_open: boolean;
+}
+
+export interface SteerRequest {
+	id: string;
+	kind: "steer";
+	strengths: number[];
+	layers: number[][];
+	positions: number[] | null;
+	extras: boolean[];
+	max_new_tokens: number;
+	temperature: number;
+	seed: number;
+}
+
+export interface StopRequest {
+	id: string;
+	kind: "stop";
+}
+
+export interface DoseRequest {
+	id: string;
+	kind: "dose";
+	dial: number;
+}
+
+export interface ShowRequest {
+	id: string;
+	kind: "show";
+	side: "base" | "steered";
+}
+
 export interface RowAxis {
 	name: string;
 	labels: string[];

@@ -55,6 +55,17 @@ def test_every_family_is_measured(
     assert {"llama", "gpt_oss", "vit"} <= set(printed.split())
 
 
+def test_steering_writes_the_same_tokens_as_its_peer(
+    load: Load, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = load("bench_steering")
+    monkeypatch.setattr(bench.torch, "set_num_threads", lambda _: None)
+    bench.main(["--quick"])
+    printed = capsys.readouterr().out
+    assert "the same tokens: yes" in printed
+    assert "nnsight, one by one" in printed and "first token" in printed
+
+
 @pytest.mark.slow
 def test_capture_runs_every_arm(
     load: Load, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -83,6 +94,17 @@ def test_the_lens_is_compared_with_what_gives_the_same_numbers(
         )
         entropy, kl = (1 + bench.torch.rand(2, 8) for _ in range(2))
         bench.check_agreement({**arms, bench.NAIVE_FULL: lambda: (None, 9 + entropy, kl)})
+
+
+def test_a_sweep_of_probes_reads_every_text_once(
+    load: Load, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = load("bench_probe")
+    monkeypatch.setattr(bench.torch, "set_num_threads", lambda _: None)
+    bench.main(["--quick"])
+    printed = capsys.readouterr().out
+    assert "texts through the model: 40 of 40, each once" in printed
+    assert "all ÷ (bare + fits)" in printed
 
 
 def test_attention_view_builds_and_counts_what_travels(load: Load, tmp_path: Path) -> None:
