@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from interpwidgets.board.ablating import Applied, Slot
+from interpwidgets.board.head_sweep import HeadSweepingBoard
 from interpwidgets.board.lensing import LensBoard
 from interpwidgets.board.next_token import next_token_reads
 from interpwidgets.board.patching import Patching
@@ -50,7 +51,7 @@ from interpwidgets.widgets.placement import PLACES
 PROGRESS_INTERVAL = 0.2
 
 
-class Board(Showing, LensBoard, Patching, Steering):
+class Board(Showing, HeadSweepingBoard, LensBoard, Patching, Steering):
     """Several views of one model, fed by one forward.
 
     Example:
@@ -116,6 +117,18 @@ class Board(Showing, LensBoard, Patching, Steering):
             self._slots = [slot for slot in self._slots if slot.view is not view]
             self._slots.append(Slot(method, view))
         return view
+
+    def show_at_once(self, view: View, results: tuple[Result, ...]) -> None:
+        """Show in a view what needs no run.
+
+        Args:
+            view: One of this board.
+            results: What its method has already.
+        """
+        slot = next(slot for slot in self._slots if slot.view is view)
+        slot.results = results
+        view.recipe = make_recipe(self.model, slot.method, [])
+        view.show(results)
 
     def release(self, view: View) -> None:
         """Stop feeding a view; it keeps its picture."""

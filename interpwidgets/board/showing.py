@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from interpwidgets.board.head_boarding import (
+    N_SEQUENCES,
+    Fixed,
+    HeadBoardMethod,
+    read_answers,
+)
 from interpwidgets.methods.attention import MAX_BYTES, AttentionMethod
 from interpwidgets.methods.direct_logit_attribution import DirectLogitAttributionMethod
 from interpwidgets.methods.logit_lens import MAX_BYTES as LENS_BYTES
@@ -16,6 +22,7 @@ from interpwidgets.models.running import Method
 from interpwidgets.models.targets import targets_of
 from interpwidgets.models.vocabulary import word_ids
 from interpwidgets.reads.translators import TunedLens
+from interpwidgets.results.base import Result
 from interpwidgets.widgets.base import View
 from interpwidgets.widgets.lens import LensGrid
 
@@ -60,6 +67,36 @@ class Showing:
             key: As of ``attention``.
         """
         return self.add(SurprisalMethod(top_k, max_bytes), key=key)
+
+    def head_board(
+        self,
+        *,
+        answers: Any = None,
+        n: int = N_SEQUENCES,
+        seed: int = 0,
+        key: str | None = None,
+    ) -> View:
+        """Return a view of every head: scores, weight circuits, attribution, ablation.
+
+        Scores and weights are looked at here, once; attribution is of every run from now on,
+        and heads can be ablated in the view once a prompt was run.
+
+        Args:
+            answers: What heads are attributed to: a token, ``(correct, wrong)`` tokens, or a
+                list of those, one per prompt; by default the most probable next token.
+            n: How many sequences of random tokens are drawn for the scores.
+            seed: Of the draws.
+            key: As of ``attention``.
+        """
+        fixed = Fixed.of(self.model, n, seed)
+        ids = read_answers(self.model, answers)
+        view = self.add(HeadBoardMethod(ids, n, seed, fixed), key=key)
+        self.show_at_once(view, (fixed.table(),))
+        return view
+
+    def show_at_once(self, view: View, results: tuple[Result, ...]) -> None:
+        """Show in a view what needs no run."""
+        raise NotImplementedError
 
     def logit_lens(
         self,

@@ -36,6 +36,7 @@ WITH_EXAMPLES = [
     "interpwidgets.methods.singular_directions",
     "interpwidgets.methods.token_values",
     "interpwidgets.methods.tuned_lens",
+    "interpwidgets.methods.vocabulary_circuit",
     "interpwidgets.methods.weight_circuits",
     "interpwidgets.models.adapting",
     "interpwidgets.models.description",
