@@ -71,7 +71,8 @@ def activation_patching(
             changed words between them where as many; or (clean, corrupted) pairs of
             positions. Cells whose token has no partner are NaN.
         prepend_bos: As of ``iw.attention``.
-        batch: How many patched runs share a forward; by default what fits 256 MB.
+        batch: How many patched runs share a forward; by default what fits 256 MB, or a
+            quarter of what is free.
         progress: Called with how far it is, after each forward.
 
     Returns:
@@ -105,10 +106,19 @@ def activation_patching(
     raw, done = runs.empty(), True
     teller = ProgressTeller(raw.size, progress)
     for at, pair in enumerate(pairs):
+        measure = runs.metrics[at]
         done = done and plan.sweep(
-            pair, runs.donor(at), runs.columns, runs.metrics[at], raw[at], batch, teller
+            pair,
+            runs.donor(at),
+            runs.columns,
+            measure,
+            raw[at],
+            batch,
+            teller,
+            tokens=measure.tokens,
         )
-    return runs.grid(raw, note="" if done else _note(raw))
+    notes = plan.note, "" if done else _note(raw)
+    return runs.grid(raw, note=". ".join(filter(None, notes)))
 
 
 def _note(raw: np.ndarray) -> str:
@@ -182,6 +192,7 @@ def patching_control(
                 batch,
                 teller,
                 wanted,
+                runs.metrics[at].tokens,
             )
     if not done:  # a draw that is not complete would bias the mean
         raise KeyboardInterrupt
