@@ -23,7 +23,7 @@ from interpwidgets.models.exclusive import exclusive
 from interpwidgets.models.prompts import Batch, Prompt, takes, to_input
 
 #: Which axis counts positions, by how many axes an argument has: cache positions [pos],
-#: position ids [prompt, pos], rotary embeddings [prompt, pos, ·], a mask [prompt, head, pos, ·].
+#: position ids [prompt, pos], rotary embeddings [prompt, pos, ·], a mask [·, head, pos, ·].
 _AXIS_OF_POSITIONS = {1: 0, 2: 1, 3: 1, 4: 2}
 
 
@@ -199,6 +199,8 @@ class LayerCalls:
         held = [layer.keys for layer in self._cache.layers]
         if len(self.streams) != self.n_layers + 1 or len(held) != self.n_layers:
             raise CannotMarchError("a layer keeps no keys and values of its own")
+        if any(one.get("alibi") is not None for one in self._arguments):
+            raise CannotMarchError("its layers take ALiBi for one number of rows")
         if any(keys is None or keys.shape[-2] != self.n_tokens for keys in held):
             raise CannotMarchError("the cache does not hold every position")
 

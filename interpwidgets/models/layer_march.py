@@ -39,8 +39,8 @@ _MOST_GPU, _LEAST_GPU = 16384, 1024
 
 
 @dataclass(frozen=True)
-class _Change:
-    """A patched run as far as it can differ from the prompt's own."""
+class Change:
+    """One patched run as far as it can differ from the prompt's own."""
 
     at: int
     """Which of the cells."""
@@ -83,61 +83,70 @@ class LayerMarch:
         """Of the residual stream."""
         return self._calls.streams[0].dtype
 
-    def changing(self, cells: Sequence[Cell], donor: Donor) -> list[int]:
-        """Return which cells change anything that the answer can see.
-
-        Args:
-            cells: What to patch.
-            donor: The values to put there.
-        """
-        changes = (self._change(at, one, donor[one.layer]) for at, one in enumerate(cells))
-        return [change.at for change in changes if change is not None]
-
-    def logits(
-        self, cells: Sequence[Cell], donor: Donor, rows: int, tokens: Sequence[int] = ()
-    ) -> Iterator[tuple[list[int], Float[np.ndarray, "cell token"]]]:
-        """Yield (which cells, logits after the last token) of some cells at a time.
+    def changes(self, cells: Sequence[Cell], donor: Donor) -> list[Change]:
+        """Return what cells change, but for those that change nothing the answer can see.
 
         Args:
             cells: What to patch.
             donor: The values to put there, ``[pos, *axes]`` by layer.
+        """
+        changes = (self._change(at, one, donor[one.layer]) for at, one in enumerate(cells))
+        return [change for change in changes if change is not None]
+
+    def own_logits(self, tokens: Sequence[int] = ()) -> Float[np.ndarray, " token"]:
+        """Return the logits of the run that nothing changes.
+
+        Args:
+            tokens: Whose logits; all by default.
+        """
+        logits = self._calls.logits[list(tokens)] if tokens else self._calls.logits
+        return logits.cpu().numpy()
+
+    def logits(
+        self,
+        changes: Sequence[Change],
+        donor: Donor,
+        rows: int,
+        tokens: Sequence[int] = (),
+        soon: Sequence[int] = (),
+    ) -> Iterator[tuple[list[int], Float[np.ndarray, "cell token"]]]:
+        """Yield (which cells, logits after the last token) of some cells at a time.
+
+        Args:
+            changes: Of ``changes``.
+            donor: As there.
             rows: Runs in one march at most.
             tokens: Whose logits are wanted; all by default.
+            soon: Cells whose marches come first.
         """
-        changes, same = [], []
-        for at, cell in enumerate(cells):
-            change = self._change(at, cell, donor[cell.layer])
-            if change is None:
-                same.append(at)
-            else:
-                changes.append(change)
-        if same:
-            wanted = self._calls.logits[list(tokens)] if tokens else self._calls.logits
-            yield same, np.repeat(wanted.cpu().numpy()[None], len(same), axis=0)
-        for march in self._marches(changes, rows):
+        marches = list(self._marches(changes, rows))
+        marches.sort(key=lambda march: all(change.at not in soon for change in march))
+        for march in marches:
             yield [one.at for one in march], self._run(march, donor, tokens)
 
     # --------------------------------------------------------------- which go together
 
-    def _change(self, at: int, cell: Cell, given: torch.Tensor) -> _Change | None:
+    def _change(self, at: int, cell: Cell, given: torch.Tensor) -> Change | None:
         """Return what a cell changes of the run; None for nothing that the answer can see."""
-        there, here = (list(side) for side in zip(*cell.pairs, strict=True))
+        pairs, last = cell.pairs, self._calls.n_tokens - 1
+        if self._entry(cell.layer) == self._n_layers:  # the answer is read there
+            pairs = tuple(pair for pair in pairs if pair[1] == last)
+        if not pairs:
+            return None
+        there, here = (list(side) for side in zip(*pairs, strict=True))
         own = self._calls.value(self.site, cell.layer)[here]
         differs = own != given[there].to(own)
         if cell.heads:
             differs = differs[:, list(cell.heads)]
-        kept = differs.flatten(1).any(1).tolist()
-        pairs = tuple(itertools.compress(cell.pairs, kept))
-        last = self._calls.n_tokens - 1
-        unseen = self._entry(cell.layer) == self._n_layers and last not in here
-        return None if not pairs or unseen else _Change(at, cell.layer, pairs, cell.heads)
+        pairs = tuple(itertools.compress(pairs, differs.flatten(1).any(1).tolist()))
+        return Change(at, cell.layer, pairs, cell.heads) if pairs else None
 
-    def _marches(self, changes: Sequence[_Change], rows: int) -> Iterator[list[_Change]]:
+    def _marches(self, changes: Sequence[Change], rows: int) -> Iterator[list[Change]]:
         """Group runs of about the same start: they begin together, at the first one's.
 
         One position or head over all layers stays together: its runs join one by one.
         """
-        march: list[_Change] = []
+        march: list[Change] = []
         n_columns = 0
         for _, of_column in itertools.groupby(sorted(changes, key=_column_of), _column_of):
             column = list(of_column)
@@ -154,7 +163,7 @@ class LayerMarch:
             yield march
 
     def _fits(
-        self, start: int, column: Sequence[_Change], n_columns: int, n_runs: int, rows: int
+        self, start: int, column: Sequence[Change], n_columns: int, n_runs: int, rows: int
     ) -> bool:
         length = self._calls.n_tokens - start
         if n_runs + len(column) > rows:
@@ -167,7 +176,7 @@ class LayerMarch:
     # ----------------------------------------------------------------------- a march
 
     def _run(
-        self, march: Sequence[_Change], donor: Donor, tokens: Sequence[int]
+        self, march: Sequence[Change], donor: Donor, tokens: Sequence[int]
     ) -> Float[np.ndarray, "cell token"]:
         start = min(change.start for change in march)
         order = sorted(range(len(march)), key=lambda at: march[at].layer)
@@ -215,7 +224,7 @@ class LayerMarch:
     # --------------------------------------------------------------- the patched values
 
     def _streams(
-        self, changes: Sequence[_Change], given: torch.Tensor, start: int
+        self, changes: Sequence[Change], given: torch.Tensor, start: int
     ) -> Float[torch.Tensor, "run pos d_model"]:
         """Return the streams, from ``start``, that runs patched at one layer go on with."""
         pairs = [(run, *pair) for run, change in enumerate(changes) for pair in change.pairs]
@@ -229,7 +238,7 @@ class LayerMarch:
 
     def _changed(
         self,
-        changes: Sequence[_Change],
+        changes: Sequence[Change],
         pairs: Sequence[tuple[int, int, int]],
         given: torch.Tensor,
     ) -> Float[torch.Tensor, "pair d_model"]:
@@ -280,5 +289,5 @@ class LayerMarch:
             raise CannotMarchError("its attention adds the residual stream itself")
 
 
-def _column_of(change: _Change) -> tuple[int, tuple[int, ...]]:
+def _column_of(change: Change) -> tuple[int, tuple[int, ...]]:
     return change.start, change.heads

@@ -35,8 +35,20 @@ class GridPlan:
         layers: Sequence[int] | None,
         heads: Sequence[int] | None,
         positions: Sequence[int] | None,
+        *,
+        march: bool = True,
     ) -> None:
         """Check what was asked for.
+
+        Args:
+            model: The nnsight model.
+            site: What is patched.
+            by: What the columns are; None: what suits the site.
+            direction: Which run is changed.
+            layers: The rows; None: all.
+            heads: Which heads; None: all.
+            positions: Which positions; None: all.
+            march: As of ``PatchingEngine``.
 
         Raises:
             SiteError: The site cannot be patched, or the architecture lacks it.
@@ -66,7 +78,7 @@ class GridPlan:
         self.positions = positions
         #: Positions that a grid of heads patches; None: all that have a partner.
         self._chosen: frozenset[int] | None = None
-        self._engine = PatchingEngine(model, site)
+        self._engine = PatchingEngine(model, site, march=march)
 
     def check_pairs(self, pairs: Sequence[PromptPair]) -> tuple[int, ...]:
         """Return the columns for some pairs.
@@ -163,7 +175,6 @@ class GridPlan:
         except KeyboardInterrupt:
             return False
         return True
-
 
     @property
     def note(self) -> str:
