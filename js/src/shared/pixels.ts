@@ -75,7 +75,7 @@ export function paint(target: Target, cells: Float32Array, side: number, ink: In
 }
 
 /** One line of pixels, copied down; what is not finite is hatched over it. */
-function paintRow(
+export function paintRow(
 	target: Target,
 	start: number,
 	lines: number,
