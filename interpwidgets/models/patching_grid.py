@@ -169,8 +169,8 @@ class GridPlan:
         ids = pair.into(self.direction)[0].ids
         try:
             for done, logits in self._engine.logits(ids, cells, donor, rows, tokens):
-                for at, row in zip(done, self._whole_rows(logits, tokens), strict=True):
-                    into[places[at]] = measure(row)
+                for one, row in zip(done, self._whole_rows(logits, tokens), strict=True):
+                    into[places[one]] = measure(row)
                 teller.add(len(done))
         except KeyboardInterrupt:
             return False
