@@ -140,16 +140,17 @@ def activation_patching(
             raw[at],
             batch,
             teller,
-            tokens=measure.tokens,
+            None,
+            measure.tokens,
         )
     notes = plan.note, "" if done else note_of(raw)
     return runs.grid(raw, note=". ".join(filter(None, notes)))
 
 
-def _swept(plan: GridPlan, *sweep: Any, tokens: Any) -> bool:
+def _swept(plan: GridPlan, *sweep: Any) -> bool:
     """Return whether a sweep came to its end; an interrupt may come before its first run."""
     try:
-        return plan.sweep(*sweep, tokens=tokens)
+        return plan.sweep(*sweep)
     except KeyboardInterrupt:
         return False
 

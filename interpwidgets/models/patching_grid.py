@@ -58,6 +58,7 @@ class GridPlan:
             layers: The rows; None: all.
             heads: Which heads; None: all.
             positions: Which positions; None: all.
+            neurons: Which neurons of each layer, where those are the columns.
             march: As of ``PatchingEngine``.
 
         Raises:
