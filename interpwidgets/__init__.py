@@ -16,29 +16,28 @@ if TYPE_CHECKING:
     from interpwidgets import interventions as interventions
     from interpwidgets.arrays.calls import show_attention as show_attention
     from interpwidgets.arrays.calls import show_tokens as show_tokens
+    from interpwidgets.board.attribution_calls import (
+        direct_logit_attribution as direct_logit_attribution,
+    )
     from interpwidgets.board.calls import attention as attention
+    from interpwidgets.board.calls import head_board as head_board
+    from interpwidgets.board.calls import logit_lens as logit_lens
     from interpwidgets.board.calls import surprisal as surprisal
+    from interpwidgets.board.patching_calls import activation_patching as activation_patching
+    from interpwidgets.board.patching_calls import attribution_patching as attribution_patching
     from interpwidgets.board.session import Board as Board
+    from interpwidgets.board.steering_calls import steer as steer
     from interpwidgets.directions import Dataset as Dataset
     from interpwidgets.directions import Direction as Direction
     from interpwidgets.export import export as export
     from interpwidgets.methods.ablation_sweep import ablation_control as ablation_control
     from interpwidgets.methods.ablation_sweep import ablation_sweep as ablation_sweep
-    from interpwidgets.methods.activation_patching import (
-        activation_patching as activation_patching,
-    )
     from interpwidgets.methods.activation_patching import patching_control as patching_control
     from interpwidgets.methods.activations import activations as activations
-    from interpwidgets.methods.attribution_patching import (
-        attribution_patching as attribution_patching,
-    )
-    from interpwidgets.methods.direct_logit_attribution import (
-        direct_logit_attribution as direct_logit_attribution,
-    )
     from interpwidgets.methods.direction import direction as direction
     from interpwidgets.methods.direction import load_direction as load_direction
+    from interpwidgets.methods.dose_response import dose_response as dose_response
     from interpwidgets.methods.head_scores import head_scores as head_scores
-    from interpwidgets.methods.logit_lens import logit_lens as logit_lens
     from interpwidgets.methods.path_patching import path_patching as path_patching
     from interpwidgets.methods.path_patching import (
         path_patching_control as path_patching_control,
@@ -49,8 +48,13 @@ if TYPE_CHECKING:
     from interpwidgets.methods.singular_directions import (
         singular_directions as singular_directions,
     )
+    from interpwidgets.methods.steering import dial as dial
+    from interpwidgets.methods.steering import steered_text as steered_text
     from interpwidgets.methods.token_values import attention_received as attention_received
     from interpwidgets.methods.tuned_lens import tuned_lens as tuned_lens
+    from interpwidgets.methods.vocabulary_circuit import (
+        vocabulary_circuit as vocabulary_circuit,
+    )
     from interpwidgets.methods.weight_circuits import weight_circuits as weight_circuits
     from interpwidgets.models.adapting import adapter as adapter
     from interpwidgets.models.description import describe as describe
@@ -71,55 +75,59 @@ _WHERE = {
     "Selection": "selection",
     "ablation_control": "methods.ablation_sweep",
     "ablation_sweep": "methods.ablation_sweep",
-    "activation_patching": "methods.activation_patching",
+    "activation_patching": "board.patching_calls",
     "activations": "methods.activations",
     "adapter": "models.adapting",
     "attention": "board.calls",
     "attention_received": "methods.token_values",
-    "attribution_patching": "methods.attribution_patching",
+    "attribution_patching": "board.patching_calls",
     "describe": "models.description",
-    "direct_logit_attribution": "methods.direct_logit_attribution",
+    "direct_logit_attribution": "board.attribution_calls",
+    "dial": "methods.steering",
+    "dose_response": "methods.dose_response",
     "direction": "methods.direction",
     "export": "export",
+    "head_board": "board.calls",
     "head_scores": "methods.head_scores",
     "load": "models.loading",
     "load_direction": "methods.direction",
     "load_result": "results.saved",
     "load_tuned_lens": "reads.translators",
-    "logit_lens": "methods.logit_lens",
+    "logit_lens": "board.calls",
     "patching_control": "methods.activation_patching",
-    "probe": "methods.probe",
-    "probe_scores": "methods.probe_scores",
     "path_patching": "methods.path_patching",
     "path_patching_control": "methods.path_patching",
+    "probe": "methods.probe",
+    "probe_scores": "methods.probe_scores",
     "references": "methods.references",
     "register_architecture": "models.registering",
     "show": "show",
     "show_attention": "arrays.calls",
     "show_tokens": "arrays.calls",
     "singular_directions": "methods.singular_directions",
+    "steer": "board.steering_calls",
+    "steered_text": "methods.steering",
     "surprisal": "board.calls",
     "tuned_lens": "methods.tuned_lens",
+    "vocabulary_circuit": "methods.vocabulary_circuit",
     "weight_circuits": "methods.weight_circuits",
     "wrap": "models.loading",
 }
 
 #: What returns a bare Result: ``show`` is loaded with it, which knows how that is drawn.
 _DRAWN = (
-    "activation_patching",
     "attention_received",
-    "attribution_patching",
     "head_scores",
     "load_result",
-    "logit_lens",
     "patching_control",
-    *("probe", "probe_scores"),
     "ablation_control",
     "ablation_sweep",
     "path_patching",
     "path_patching_control",
-    *("attention_received", "direct_logit_attribution", "head_scores", "load_result"),
-    *("singular_directions", "weight_circuits"),
+    *("probe", "probe_scores"),
+    *("attention_received", "head_scores", "load_result"),
+    *("dose_response", "singular_directions", "steered_text"),
+    *("vocabulary_circuit", "weight_circuits"),
 )
 
 #: Rooms of the package that are public as they are.

@@ -39,6 +39,19 @@ function viewEntries() {
 		.filter((found) => Object.keys(found).length);
 }
 
+// Long names of the grid, which travel in the first module of every view that has one. The short
+// ones are fixed, for the parts of a view are bundled apart and share its objects.
+const SHORT = {
+	cellHeight: "cH",
+	cellWidth: "cW",
+	columnsAt: "cA",
+	firstPin: "fP",
+	leastWidth: "lW",
+	mostWidth: "mW",
+	overhang: "oH",
+	wordWidth: "wW",
+};
+
 const common = {
 	absWorkingDir: here,
 	outdir: outDir(),
@@ -49,6 +62,8 @@ const common = {
 	legalComments: "inline",
 	banner: { js: BANNER, css: BANNER },
 	minify: !watch,
+	mangleProps: new RegExp(`^(${Object.keys(SHORT).join("|")})$`),
+	mangleCache: SHORT,
 	sourcemap: watch ? "inline" : false,
 	metafile: true,
 	logLevel: "warning",
@@ -63,9 +78,18 @@ async function digest(entryPoints) {
 	return hash.digest("hex").slice(0, 16);
 }
 
-async function viewJob(entryPoints) {
+/** The style sheet is the first module's: what a part adds to it has to be imported there. */
+async function viewJobs(entryPoints) {
 	const define = { __BUILD__: JSON.stringify(await digest(entryPoints)) };
-	return { ...common, entryPoints, format: "esm", define };
+	const job = { ...common, format: "esm", define };
+	const isFirst = ([name]) => !name.includes(".");
+	const all = Object.entries(entryPoints);
+	const first = Object.fromEntries(all.filter(isFirst));
+	const parts = Object.fromEntries(all.filter((entry) => !isFirst(entry)));
+	return [
+		{ ...job, entryPoints: first },
+		{ ...job, entryPoints: parts, loader: { ".css": "empty" } },
+	];
 }
 
 function checkSizes(outputs) {
@@ -79,7 +103,7 @@ function checkSizes(outputs) {
 
 const host = { host: path.join(here, "src", "host", "index.ts") };
 const jobs = [
-	...(await Promise.all(viewEntries().map(viewJob))),
+	...(await Promise.all(viewEntries().map(viewJobs))).flat(),
 	{ ...common, entryPoints: host, format: "iife" },
 ];
 for (const job of jobs) {

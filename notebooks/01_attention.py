@@ -195,4 +195,5 @@ view.selection = Selection(heads=[(layer, head)], tokens=[len(view.result.tokens
 view
 
 # %% [markdown]
-# What was measured here: one model of 0.5 million parameters, 40 prompts, four templates.
+# What was measured here: one model of 0.5 million parameters, 40 prompts, four templates. Next:
+# `02_lens_and_attribution`, which asks what each layer knows and who wrote the answer.

@@ -123,7 +123,18 @@ def make_recipe(model: Model, method: Any, run: list[str]) -> Recipe:
     asked = f"model = {loaded}" if loaded else f"model = ...  # your own {_kind(model)}"
     name = getattr(method, "name", "")
     view = f"view = board.{name}({_arguments(method)})" if name else "view = board.add(...)"
-    return Recipe((IMPORT, "", asked, "board = iw.Board(model)", view, *run))
+    lines = (asked, "board = iw.Board(model)", *_unwritten(method), view, *run)
+    return Recipe((IMPORT, "", *lines))
+
+
+def _unwritten(method: Any) -> list[str]:
+    """Return a line for each argument that no text makes again."""
+    fields = [(field.name, getattr(method, field.name)) for field in dataclasses.fields(method)]
+    return [
+        f"{name} = ...  # your own: {value!s:.100}"
+        for name, value in fields
+        if python_text(value) is None
+    ]
 
 
 def _kind(model: Model) -> str:
@@ -134,6 +145,7 @@ def _arguments(method: Any) -> str:
     given = []
     for field in dataclasses.fields(method):
         value = getattr(method, field.name)
-        if value is not field.default and value != field.default:
-            given.append(f"{field.name}={python_text(value)}")
+        if field.repr and value is not field.default and value != field.default:
+            name = field.metadata.get("argument", field.name)
+            given.append(f"{name}={python_text(value) or name}")
     return ", ".join(given)

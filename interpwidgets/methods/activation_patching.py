@@ -51,6 +51,7 @@ def activation_patching(
     prepend_bos: bool | None = None,
     batch: int | None = None,
     progress: Tell | None = None,
+    watch: Callable[[PatchingGrid], object] | None = None,
 ) -> PatchingGrid:
     """Patch one run into another, one layer and position or head at a time.
 
@@ -84,8 +85,10 @@ def activation_patching(
             changed words between them where as many; or (clean, corrupted) pairs of
             positions. Cells whose token has no partner are NaN.
         prepend_bos: As of ``iw.attention``.
-        batch: How many patched runs share a forward; by default what fits 256 MB.
+        batch: How many patched runs share a forward; by default what fits 256 MB, or a
+            quarter of what is free.
         progress: Called with how far it is, after each forward.
+        watch: Called before that with the grid so far: cells to come are NaN.
 
     Returns:
         ``PatchingGrid``; ``values`` is ``[layer, column]``, 0 as the corrupted run and 1 as
@@ -100,9 +103,10 @@ def activation_patching(
 
     Example:
         >>> import interpwidgets as iw
+        >>> from interpwidgets.methods.activation_patching import activation_patching
         >>> model = iw.load("lil-attn-2l")
         >>> clean, corrupted = [1, 5, 6, 7, 5], [1, 5, 8, 7, 5]
-        >>> grid = iw.activation_patching(model, clean, corrupted, answers=(6, 8))
+        >>> grid = activation_patching(model, clean, corrupted, answers=(6, 8))
         >>> grid.values.shape
         (2, 5)
 
@@ -117,12 +121,38 @@ def activation_patching(
     plan = neuron_plan(model, site, by, direction, *members, top, pairs, metric, answers)
     runs = run_pairs(plan, pairs, metric, answers)
     raw, done = runs.empty(), True
-    teller = ProgressTeller(raw.size, progress)
+
+    def tell(how_far: Progress) -> None:
+        if watch is not None:
+            watch(runs.grid(raw.copy()))
+        if progress is not None:
+            progress(how_far)
+
+    teller = ProgressTeller(raw.size, tell)
     for at, pair in enumerate(pairs):
-        done = done and plan.sweep(
-            pair, runs.donor(at), runs.columns, runs.metrics[at], raw[at], batch, teller
+        measure = runs.metrics[at]
+        done = done and _swept(
+            plan,
+            pair,
+            runs.donor(at),
+            runs.columns,
+            measure,
+            raw[at],
+            batch,
+            teller,
+            None,
+            measure.tokens,
         )
-    return runs.grid(raw, note="" if done else note_of(raw))
+    notes = plan.note, "" if done else note_of(raw)
+    return runs.grid(raw, note=". ".join(filter(None, notes)))
+
+
+def _swept(plan: GridPlan, *sweep: Any) -> bool:
+    """Return whether a sweep came to its end; an interrupt may come before its first run."""
+    try:
+        return plan.sweep(*sweep)
+    except KeyboardInterrupt:
+        return False
 
 
 # ------------------------------------------------------------------------------ control
@@ -159,7 +189,8 @@ def patching_control(
         progress: As of ``activation_patching``.
 
     Returns:
-        The result with its ``control``: mean and interval for each cell.
+        The result with its ``control``: mean and interval for each cell. An interrupt keeps
+        the draws that are complete.
 
     Raises:
         InterventionError: It is another model, or there is nothing else to draw from.
@@ -179,21 +210,27 @@ def patching_control(
     draws, title = _draws(runs, n, seed, prompts)
     raw = runs.empty(len(draws))
     teller, done = ProgressTeller(raw.size, progress), True
-    for draw, donors in enumerate(draws):
+    n_done = 0
+    for donors in draws:
         for at, pair in enumerate(pairs):
-            done = done and plan.sweep(
+            done = done and _swept(
+                plan,
                 pair,
                 donors(at),
                 runs.columns,
                 runs.metrics[at],
-                raw[draw, at],
+                raw[n_done, at],
                 batch,
                 teller,
                 wanted,
+                runs.metrics[at].tokens,
             )
-    if not done:  # a draw that is not complete would bias the mean
+        if not done:  # a draw that is not complete would bias the mean
+            break
+        n_done += 1
+    if not n_done:
         raise KeyboardInterrupt
-    return dataclasses.replace(result, control_raw=raw, control_title=title)
+    return dataclasses.replace(result, control_raw=raw[:n_done], control_title=title)
 
 
 def _draws(

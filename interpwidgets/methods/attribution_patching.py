@@ -64,9 +64,10 @@ def attribution_patching(
 
     Example:
         >>> import interpwidgets as iw
+        >>> from interpwidgets.methods.attribution_patching import attribution_patching
         >>> model = iw.load("lil-attn-2l")
         >>> pair = [1, 5, 6, 7, 5], [1, 5, 8, 7, 5]
-        >>> iw.attribution_patching(model, *pair, answers=(6, 8)).values.shape
+        >>> attribution_patching(model, *pair, answers=(6, 8)).values.shape
         (2, 5)
 
     Source:

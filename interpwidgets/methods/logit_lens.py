@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,7 +19,7 @@ from interpwidgets.models.loading import ready
 from interpwidgets.models.running import Run, refuse_large, run_method
 from interpwidgets.models.token_text import read_tokens
 from interpwidgets.models.vocabulary import word_ids
-from interpwidgets.reads.lens import ENTROPY, GAP, KL, Kept, LensReads
+from interpwidgets.reads.lens import ENTROPY, GAP, KL, SAME, Kept, LensReads
 from interpwidgets.reads.steps import positions_of_passes
 from interpwidgets.reads.translators import TunedLens
 from interpwidgets.results.base import Provenance
@@ -30,9 +30,6 @@ TOP_K = 10
 
 #: Where vectors of the residual stream, or what is added to it, can be read.
 SITES = ("resid_pre", "resid_mid", "resid_post", "attn_out", "mlp_out")
-
-#: Total variation above which the model's own output is another one than the lens reads.
-_SAME = 0.02
 
 
 def logit_lens(
@@ -81,7 +78,7 @@ def logit_lens(
 
     Example:
         >>> import interpwidgets as iw
-        >>> lens = iw.logit_lens(iw.load("lil-attn-2l"), [1, 5, 6, 5], top_k=2)
+        >>> lens = logit_lens(iw.load("lil-attn-2l"), [1, 5, 6, 5], top_k=2)
         >>> lens.top_logprob.shape, lens.entropy.shape
         ((2, 4, 2), (2, 4))
 
@@ -106,10 +103,12 @@ class LogitLensMethod:
     site: str = "resid_post"
     layers: Sequence[int] | None = None
     top_k: int = TOP_K
-    targets: tuple[int, ...] = ()
-    """Token ids."""
+    targets: tuple[int, ...] = field(default=(), metadata={"argument": "track"})
+    """Token ids; the calls that return a view name them ``track``."""
     lens: TunedLens | None = None
     max_bytes: int = MAX_BYTES
+    tuned: bool = True
+    """Whether vectors go through ``lens``, where there is one."""
 
     @property
     def result_type(self) -> type[LogitLens]:
@@ -120,6 +119,11 @@ class LogitLensMethod:
     def _kept(self) -> Kept:
         return Kept(self.top_k, self.targets)
 
+    @property
+    def lens_in_use(self) -> TunedLens | None:
+        """The lens that vectors go through; None for the logit lens."""
+        return self.lens if self.tuned else None
+
     def kept_layers(self, adapter: Adapter) -> tuple[int, ...]:
         """Return the layers read, checked."""
         return check_members("layer", self.layers, adapter.n_layers, of=adapter.name)
@@ -128,7 +132,7 @@ class LogitLensMethod:
         """Return the reads of the layers, of the final one, and of the logits after them."""
         layers = self.kept_layers(adapter)
         self._check(adapter, layers)
-        lens = self.lens
+        lens = self.lens_in_use
         translate = None if lens is None else functools.partial(lens.translate, self.site)
         last = adapter.n_layers - 1
         return LensReads(self.site, layers, last, self._kept, translate).reads()
@@ -181,7 +185,7 @@ class LogitLensMethod:
             target_logprob=np.ascontiguousarray(target),
             target_rank=_whole(rank),
             vocabulary=dict(zip(named, read_tokens(run.tokenizer, named).text, strict=True)),
-            lens="" if self.lens is None else str(self.lens),
+            lens="" if self.lens_in_use is None else str(self.lens_in_use),
             prompt_index=prompt,
             prompt_count=run.capture.n_prompts,
         )
@@ -208,7 +212,7 @@ def _noted(provenance: Provenance, gap: Float[np.ndarray, "layer pos"]) -> Prove
     known = gap[np.isfinite(gap)]
     if not len(known):
         note = "the run ended before the logits, so that nothing was read"
-    elif known.max() > _SAME:
+    elif known.max() > SAME:
         note = (
             f"the model's own output differs from its last layer's (total variation "
             f"{known.max():.2g}): something behind that layer changes it"

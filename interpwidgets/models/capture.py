@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
-from jaxtyping import Int, Shaped
+from jaxtyping import Bool, Int, Shaped
 
 from interpwidgets.errors import PromptError
 
@@ -76,6 +76,11 @@ class Capture:
     intervened: dict[str, None] = field(default_factory=dict)
     """Module paths where the user changed a value, and our own interventions in words."""
 
+    touched: dict[str, dict[int, Bool[torch.Tensor, "prompt pos"]]] = field(
+        default_factory=dict
+    )
+    """By intervention in words: at each pass, which of its columns were changed."""
+
     adapter: str = ""
     """The model's LoRA adapter and how strong it was; empty for none."""
 
@@ -115,6 +120,20 @@ class Capture:
         if self.ids is None:
             return []
         return [int(token_id) for token_id in self.ids[prompt, self.span(prompt)]]
+
+    def touched_positions(self, words: str, prompt: int) -> tuple[int, ...]:
+        """Return the positions of one prompt, from 0, that an intervention changed.
+
+        Args:
+            words: The intervention, as ``str`` has it.
+            prompt: Which prompt.
+        """
+        found: set[int] = set()
+        for step, columns in self.touched.get(words, {}).items():
+            first = 0 if step == 1 else self.n_prompt_tokens + step - 2
+            found |= {first + int(i) for i in columns[prompt].nonzero()[:, 0]}
+        span = self.span(prompt)
+        return tuple(sorted(i - span.start for i in found if span.start <= i < span.stop))
 
     def add_note(self, words: str) -> None:
         """Say one thing more in the provenance; nothing twice."""

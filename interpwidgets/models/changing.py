@@ -51,6 +51,7 @@ def change_of(
         InterventionError: A direction is not as wide as the site.
     """
     new, where = _new_of(intervention, layer, adapter), intervention.where
+    words = str(intervention)
     is_pattern = intervention.site == "pattern"
 
     def change(tensor: torch.Tensor, capture: Capture) -> None:
@@ -63,6 +64,8 @@ def change_of(
         if where.when is not None:
             _check_width(where.when.direction, intervention, adapter)
             mask = mask & passes(seen, where.when)[..., None]
+            chosen = chosen & mask.flatten(2).any(dim=2).cpu()
+        capture.touched.setdefault(words, {})[capture.n_steps] = chosen
         seen.copy_(torch.where(mask, value.to(tensor.dtype), seen))
 
     return change

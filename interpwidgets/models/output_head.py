@@ -82,17 +82,21 @@ class OutputHead:
         self,
         normed: Float[torch.Tensor, "row d_normed"],
         columns: Columns = slice(None),
+        *,
+        out: Float[torch.Tensor, "column row"] | None = None,
     ) -> Float[torch.Tensor, "row column"]:
         """Return logits as the model gives them, in its own dtype.
 
         Args:
             normed: Of ``normed``.
             columns: Which words; all by default.
+            out: Memory that may be used for the unembedding's product, where it is there
+                for some words; the logits may or may not be in it.
         """
         rest, forward = self._rest_of_model(normed[None]), type(self._root).forward
         if self._unembedding is not None:
             name, linear = self._unembedding
-            rest.__dict__[name] = functools.partial(_some_columns, linear, columns)
+            rest.__dict__[name] = functools.partial(_some_columns, linear, columns, out)
         with standing_down(self._model):
             given = forward(rest)
         logits = (given.logits if hasattr(given, "logits") else given[0])[0]
@@ -119,10 +123,13 @@ def _plain_linear(root: Any) -> tuple[str, nn.Linear] | None:
 
 
 def _some_columns(
-    linear: nn.Linear, columns: Columns, given: Float[torch.Tensor, "1 row d_normed"]
+    linear: nn.Linear,
+    columns: Columns,
+    out: Float[torch.Tensor, "column row"] | None,
+    given: Float[torch.Tensor, "1 row d_normed"],
 ) -> Float[torch.Tensor, "1 row column"]:
     """Return a linear layer's output, words first in memory: for many rows a third faster."""
-    product = linear.weight[columns] @ given[0].T
+    product = torch.mm(linear.weight[columns], given[0].T, out=out)
     if linear.bias is not None:
         product += linear.bias[columns][:, None]
     return product.T[None]

@@ -94,7 +94,7 @@ def forward(
         with torch.no_grad():
             model.trace(*inputs, trace=False, **encoding)
 
-    return _run_with_reads(model, reader, run, interventions=interventions)
+    return run_with_reads(model, reader, run, interventions=interventions)
 
 
 class ReadBackend(Backend):
@@ -125,7 +125,7 @@ class ReadBackend(Backend):
             self._on_block(read_block(tracer))
         try:
             eos_ids = _eos_ids(tracer.envoy, getattr(tracer, "kwargs", {}))
-            _run_with_reads(
+            run_with_reads(
                 tracer.envoy,
                 self._reader,
                 lambda: tracer.execute(tracer.info.code),
@@ -158,13 +158,25 @@ def _generation_config(model: Envoy) -> Any:
     return getattr(module_of(model), "generation_config", None)
 
 
-def _run_with_reads(
+def run_with_reads(
     model: Envoy,
     reader: Reader,
     run: Callable[[], None],
     eos_ids: frozenset[int] = frozenset(),
     interventions: Sequence[Part | Edit] = (),
 ) -> Capture:
+    """Run what has no block of the user's, with a reader's reads and interventions.
+
+    Args:
+        model: An nnsight model.
+        reader: As of ``forward``.
+        run: Starts the forwards.
+        eos_ids: Ids that end a generation.
+        interventions: As of ``forward``.
+
+    Returns:
+        The finished run, already delivered to the reader.
+    """
     module, adapter = module_of(model), adapter_of(model)
     with exclusive(module) as number:
         capture = Capture(number, eos_ids=eos_ids, adapter=describe_adapter(module))

@@ -21,6 +21,12 @@ ENTROPY, KL, GAP, FIXED = 0, 1, 2, 3
 #: Logits in memory at once, and rows that they are of: 4 MB of float32.
 CHUNK, ROWS = 2**20, 1024
 
+#: Total variation above which the model's own output is another one than the lens reads.
+SAME = 0.02
+
+#: On how many words that is looked at, at every position.
+_N_WORDS = 256
+
 #: What the vectors of a layer are turned into before they are read.
 Translate = Callable[[int, torch.Tensor], torch.Tensor]
 
@@ -90,8 +96,9 @@ class LensReads:
         final = self._waiting[self._final]
         streams = [self._translated(layer).to(final.device) for layer in self._layers]
         self._waiting.clear()
-        table = read_streams(head, streams, final, self._kept)
         gap = _total_variation(logits[:, -1], head.logits(head.normed(final[:, -1])))
+        own = logits if gap.max() <= SAME and _is_read_off(logits, final, head) else None
+        table = read_streams(head, streams, final, self._kept, own)
         table[..., GAP] = gap[:, None, None].to(table.device)
         return table
 
@@ -113,9 +120,24 @@ class _Waits:
         return stream.new_empty(0)
 
 
+def _is_read_off(
+    logits: Float[torch.Tensor, "prompt rows d_vocab"],
+    final: Float[torch.Tensor, "prompt pos d_model"],
+    head: OutputHead,
+) -> bool:
+    """Whether the model gave at each position what its head makes of it, on some words."""
+    # A model may give the last position's alone.
+    if logits.shape != (*final.shape[:2], head.n_columns):
+        return False
+    words = torch.arange(0, head.n_columns, max(1, head.n_columns // _N_WORDS))
+    read = head.logits(head.normed(final.flatten(0, 1)), words.to(final.device))
+    given = logits.flatten(0, 1)[:, words.to(logits.device)]
+    return bool((_total_variation(given, read) <= SAME).all())
+
+
 def _total_variation(
-    a: Float[torch.Tensor, "prompt d_vocab"], b: Float[torch.Tensor, "prompt d_vocab"]
-) -> Float[torch.Tensor, " prompt"]:
+    a: Float[torch.Tensor, "row word"], b: Float[torch.Tensor, "row word"]
+) -> Float[torch.Tensor, " row"]:
     a, b = a.float().softmax(dim=-1), b.float().softmax(dim=-1)
     return (a - b.to(a.device)).abs().sum(dim=-1) / 2
 
@@ -125,6 +147,7 @@ def read_streams(
     streams: Sequence[Float[torch.Tensor, "prompt pos d_model"]],
     final: Float[torch.Tensor, "prompt pos d_model"],
     kept: Kept,
+    own: Float[torch.Tensor, "prompt pos d_vocab"] | None = None,
 ) -> Float[torch.Tensor, "prompt pos layer column"]:
     """Return what is kept of several layers' predictions, in float32.
 
@@ -133,29 +156,39 @@ def read_streams(
         streams: Vectors, a tensor a layer.
         final: Those of the final layer, from which ``KL`` is measured.
         kept: What to keep.
+        own: The model's own logits, taken for the final layer's; read off it by default.
     """
     n_prompts, n, _ = final.shape
     every = streams if streams[-1] is final else (*streams, final)
     rows = [stream.flatten(0, 1) for stream in every]
+    own = None if own is None else own.flatten(0, 1).to(final.device)
     # Without columns all words come at once.
     at_once = max(1, ROWS // len(rows)) if head.in_columns else 1
-    blocks = [
-        _read_rows(head, torch.stack([of[start : start + at_once] for of in rows]), kept)
-        for start in range(0, n_prompts * n, at_once)
-    ]
+    blocks = []
+    for start in range(0, n_prompts * n, at_once):
+        part = slice(start, start + at_once)
+        stack = torch.stack([of[part] for of in rows])
+        blocks.append(_read_rows(head, stack, kept, None if own is None else own[part]))
     return torch.cat(blocks)[:, : len(streams)].unflatten(0, (n_prompts, n))
 
 
 def _read_rows(
-    head: OutputHead, streams: Float[torch.Tensor, "layer row d_model"], kept: Kept
+    head: OutputHead,
+    streams: Float[torch.Tensor, "layer row d_model"],
+    kept: Kept,
+    own: Float[torch.Tensor, "row d_vocab"] | None,
 ) -> Float[torch.Tensor, "row layer column"]:
     """Read some rows of several layers, of which the last is final."""
     n_layers, n_rows = streams.shape[:2]
     normed = head.normed(streams).flatten(0, 1)
     targets = torch.tensor(kept.target_ids, dtype=torch.long, device=normed.device)
-    read = VocabularyPass(n_layers, kept.top_k, targets, head.logits(normed, targets).float())
-    for start, logits in _chunks(head, normed):
-        read.add(logits.T, start)
+    target_logits = head.logits(normed, targets).float()
+    if own is not None:
+        normed = normed[:-n_rows]
+        target_logits[-n_rows:] = own[:, targets]
+    read = VocabularyPass(n_layers, kept.top_k, targets, target_logits)
+    for start, logits in _chunks(head, normed, own):
+        read.add(logits, start)
     fixed = torch.stack([read.entropy(), read.kl(), torch.zeros_like(read.kl())], dim=-1)
     # float32 holds ids exactly up to 16 million.
     table = torch.cat([fixed, *read.targets(), *read.top()], dim=-1)
@@ -163,12 +196,24 @@ def _read_rows(
 
 
 def _chunks(
-    head: OutputHead, normed: Float[torch.Tensor, "row d_normed"]
-) -> Iterator[tuple[int, Float[torch.Tensor, "row column"]]]:
-    """Yield logits in float32, some words of the vocabulary at a time."""
+    head: OutputHead,
+    normed: Float[torch.Tensor, "row d_normed"],
+    own: Float[torch.Tensor, "more d_vocab"] | None,
+) -> Iterator[tuple[int, Float[torch.Tensor, "word every_row"]]]:
+    """Yield logits in float32, some words of the vocabulary at a time; ``own`` come last."""
     if not head.in_columns:
-        yield 0, head.logits(normed).float()
+        yield 0, head.logits(normed).float().T
         return
-    step = max(1, CHUNK // len(normed))
+    n_rows = len(normed)
+    every = n_rows + (0 if own is None else len(own))
+    step = max(1, CHUNK // every)
+    memory = normed.new_empty((min(step, head.n_columns), every))
     for start in range(0, head.n_columns, step):
-        yield start, head.logits(normed, slice(start, start + step)).float()
+        part = slice(start, min(start + step, head.n_columns))
+        into = memory[: part.stop - start]
+        logits = head.logits(normed, part, out=into[:, :n_rows]).T
+        if logits.data_ptr() != into.data_ptr():
+            into[:, :n_rows] = logits
+        if own is not None:
+            into[:, n_rows:] = own[:, part].T
+        yield start, into.float()

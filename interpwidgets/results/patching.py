@@ -12,6 +12,7 @@ from interpwidgets.axes import head_name
 from interpwidgets.errors import ResultError
 from interpwidgets.results.pair_grid import PairGrid
 from interpwidgets.results.renderings import rendering
+from interpwidgets.results.tokens import Tokens
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,6 +96,25 @@ class PatchingGrid(PairGrid):
     def row_names(self) -> tuple[str, ...]:
         """Return the layers as views name them."""
         return tuple(f"L{layer}" for layer in self.layers)
+
+    @property
+    def source(self) -> tuple[Tokens, ...]:
+        """The prompts that were patched from."""
+        return self.clean if self.direction == "denoising" else self.corrupted
+
+    @property
+    def has_partner(self) -> Bool[np.ndarray, " column"]:
+        """Whether there is something to patch in, in every pair; a cell without is no cell."""
+        if self.by != "position":
+            return np.ones(len(self.columns), dtype=bool)
+        here = 1 if self.direction == "denoising" else 0
+        of_pairs = [{pair[here] for pair in pairs} for pairs in self.mapping]
+        return np.array([all(pos in of for of in of_pairs) for pos in self.columns], dtype=bool)
+
+    @property
+    def n_left(self) -> int:
+        """Cells that were not run: a sweep was ended before."""
+        return int(np.isnan(self.values[:, self.has_partner]).sum())
 
     def column_names(self) -> tuple[str, ...]:
         """Return the columns as views name them; tokens where all pairs have the same one."""

@@ -10,14 +10,19 @@ from interpwidgets.results.activations import Activations
 from interpwidgets.results.attention import AttentionPattern
 from interpwidgets.results.attribution import DirectLogitAttribution
 from interpwidgets.results.base import Result, read_saved
+from interpwidgets.results.dose_response import DoseResponse
 from interpwidgets.results.head_scores import HeadScores
+from interpwidgets.results.head_table import HeadTable
 from interpwidgets.results.lens import LogitLens
+from interpwidgets.results.lens_control import LensControl
 from interpwidgets.results.lens_training import LensTraining
 from interpwidgets.results.patching import PatchingGrid
 from interpwidgets.results.path_patching import PathPatching
 from interpwidgets.results.probe import ProbeResult
 from interpwidgets.results.singular_directions import SingularDirections
+from interpwidgets.results.steering import SteeredText
 from interpwidgets.results.token_values import TokenValues
+from interpwidgets.results.vocabulary_circuit import VocabularyCircuit
 from interpwidgets.results.weight_circuits import WeightCircuits
 
 KINDS: dict[str, type[Result]] = {
@@ -26,17 +31,20 @@ KINDS: dict[str, type[Result]] = {
         AblationSweep,
         Activations,
         AttentionPattern,
+        DirectLogitAttribution,
+        DoseResponse,
         HeadScores,
+        HeadTable,
+        LensControl,
         LensTraining,
         LogitLens,
         PatchingGrid,
-        ProbeResult,
         PathPatching,
-        TokenValues,
-        DirectLogitAttribution,
-        HeadScores,
+        ProbeResult,
         SingularDirections,
+        SteeredText,
         TokenValues,
+        VocabularyCircuit,
         WeightCircuits,
     )
 }

@@ -57,6 +57,11 @@ class Places:
 PLACES = Places()
 
 
+def current_execution() -> object:
+    """Return what tells this execution of a cell from every other; None outside of cells."""
+    return _current_cell()[1]
+
+
 def _current_cell() -> tuple[str | None, object]:
     """Return the id of the cell that is running and of this execution of it."""
     from IPython import get_ipython

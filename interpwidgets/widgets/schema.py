@@ -54,5 +54,6 @@ def _fits(value: Any, hint: Any) -> bool:
             and len(value) == len(args)
             and all(_fits(item, of) for item, of in zip(value, args, strict=True))
         )
-    # bool is an int in Python, but true is no head number
-    return isinstance(value, hint) and not (hint is int and isinstance(value, bool))
+    # bool is an int in Python, but true is no head number; JSON has no other 0.0 than 0
+    kinds = (int, float) if hint is float else hint
+    return isinstance(value, kinds) and (hint is bool or not isinstance(value, bool))

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-import interpwidgets as iw
 import zoo
 from interpwidgets.errors import InterventionError, MetricError, ResultError
+from interpwidgets.methods.activation_patching import activation_patching
+from interpwidgets.methods.attribution_patching import attribution_patching
 from interpwidgets.models.patching import Cell, patched_logits, record
 from interpwidgets.reads.metrics import kl_from, logit_difference, probability
 from tiny import tiny_gpt2, tiny_llama, wrapped
@@ -40,10 +41,19 @@ def test_the_gradients_of_metrics_are_finite_differences(metric: str) -> None:
     "name", ["gpt2", "llama", "gemma2", "gpt_neox", "falcon, groups", "opt"]
 )
 def test_it_is_patching_as_the_patch_goes_to_nothing(name: str, site: str) -> None:
+    assert_is_the_slope_of_patching(name, site)
+
+
+@pytest.mark.parametrize("name", zoo.first_by_default(["gpt2", "opt", "gemma2"], 2))
+def test_it_is_so_for_the_stream_behind_attention(name: str) -> None:
+    assert_is_the_slope_of_patching(name, "resid_mid")
+
+
+def assert_is_the_slope_of_patching(name: str, site: str) -> None:
     module = zoo.make(name).double()
     model = zoo.wrap(module)
     heads = () if site not in "qkvz" else (0, 1)
-    grid = iw.attribution_patching(
+    grid = attribution_patching(
         model,
         CLEAN,
         CORRUPTED,
@@ -78,15 +88,15 @@ def test_the_last_layer_without_what_is_behind_it_is_exact() -> None:
     module.transformer.ln_f.forward = lambda x: x
     model = wrapped(module)
     given = {"answers": ANSWERS, "site": "resid_post", "layers": [3]}
-    exact = iw.activation_patching(model, CLEAN, CORRUPTED, **given)
-    estimate = iw.attribution_patching(model, CLEAN, CORRUPTED, **given)
+    exact = activation_patching(model, CLEAN, CORRUPTED, **given)
+    estimate = attribution_patching(model, CLEAN, CORRUPTED, **given)
     np.testing.assert_allclose(estimate.values, exact.values, atol=1e-4)
     assert not estimate.agreement(exact).disagree.any()
 
 
 def test_where_it_disagrees_is_marked(model: Any) -> None:
-    exact = iw.activation_patching(model, CLEAN, CORRUPTED, answers=ANSWERS)
-    estimate = iw.attribution_patching(model, CLEAN, CORRUPTED, answers=ANSWERS)
+    exact = activation_patching(model, CLEAN, CORRUPTED, answers=ANSWERS)
+    estimate = attribution_patching(model, CLEAN, CORRUPTED, answers=ANSWERS)
     agreement = estimate.agreement(exact, tolerance=0.2)
     expected = np.corrcoef(estimate.values.ravel(), exact.values.ravel())[0, 1]
     assert agreement.correlation == pytest.approx(expected)
@@ -96,18 +106,18 @@ def test_where_it_disagrees_is_marked(model: Any) -> None:
     assert "first order" in estimate.provenance.note
     with pytest.raises(ResultError, match="their site differ"):
         other = {"answers": ANSWERS, "site": "mlp_out"}
-        estimate.agreement(iw.activation_patching(model, CLEAN, CORRUPTED, **other))
+        estimate.agreement(activation_patching(model, CLEAN, CORRUPTED, **other))
 
 
 def test_it_leaves_the_model_and_its_gradients_alone(model: Any) -> None:
     before = record(model, CLEAN, "resid_pre", [0]).logits
-    iw.attribution_patching(model, CLEAN, CORRUPTED, answers=ANSWERS)
+    attribution_patching(model, CLEAN, CORRUPTED, answers=ANSWERS)
     assert np.array_equal(record(model, CLEAN, "resid_pre", [0]).logits, before)
     assert all(parameter.grad is None for parameter in model._module.parameters())
 
 
 def test_what_has_no_gradient_is_refused_in_words(model: Any) -> None:
     with pytest.raises(InterventionError, match="no gradient at 'pattern'"):
-        iw.attribution_patching(model, CLEAN, CORRUPTED, answers=ANSWERS, site="pattern")
+        attribution_patching(model, CLEAN, CORRUPTED, answers=ANSWERS, site="pattern")
     with pytest.raises(MetricError, match="no derivative"):
-        iw.attribution_patching(model, CLEAN, CORRUPTED, metric=len)
+        attribution_patching(model, CLEAN, CORRUPTED, metric=len)

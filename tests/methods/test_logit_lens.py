@@ -83,6 +83,19 @@ def test_the_last_layer_of_lilliput_equals_its_output(bundled: Any) -> None:
     np.testing.assert_array_equal(lens.top_ids[-1], expected.indices)
 
 
+def test_the_last_layer_is_the_models_own_logits_to_the_bit(gpt2: Any) -> None:
+    lens = logit_lens(gpt2, PROMPT, top_k=64)
+    with torch.no_grad():
+        logits = gpt2._module(torch.tensor([lens.tokens.ids])).logits[0].numpy()
+    sorted_logits = np.take_along_axis(logits, lens.top_ids[-1], axis=-1)
+    np.testing.assert_array_equal(sorted_logits, -np.sort(-logits, axis=-1))
+    # One number a row is taken off all of them.
+    below_best = lens.top_logprob[-1] - lens.top_logprob[-1][:, :1]
+    np.testing.assert_allclose(
+        below_best, sorted_logits - sorted_logits[:, :1], rtol=0, atol=1e-6
+    )
+
+
 def test_a_bfloat16_model_is_read_as_it_computes() -> None:
     module = tiny_llama().to(torch.bfloat16)
     lens = logit_lens(wrapped(module), PROMPT, top_k=64)
@@ -281,6 +294,20 @@ def test_a_change_behind_the_last_layer_is_said(gpt2: Any) -> None:
         gpt2.lm_head.output[:] = 0
     (changed,) = reader.results()
     assert "output differs from its last layer's" in changed.provenance.note
+    plain = logit_lens(gpt2, PROMPT)
+    np.testing.assert_allclose(changed.kl, plain.kl, atol=1e-6)
+
+
+def test_logits_changed_at_one_position_are_not_taken_for_the_last_layers(
+    gpt2: Any,
+) -> None:
+    reader = Keeps(gpt2, [LogitLensMethod()])
+    with gpt2.trace(PROMPT, backend=ReadBackend(reader)):
+        gpt2.lm_head.output[:, 2] = 0
+    (changed,) = reader.results()
+    plain = logit_lens(gpt2, PROMPT)
+    np.testing.assert_array_equal(changed.top_ids, plain.top_ids)
+    np.testing.assert_allclose(changed.kl, plain.kl, atol=1e-6)
 
 
 def test_a_run_that_stops_early_has_no_numbers_and_says_so(gpt2: Any) -> None:

@@ -55,6 +55,17 @@ def test_every_family_is_measured(
     assert {"llama", "gpt_oss", "vit"} <= set(printed.split())
 
 
+def test_steering_writes_the_same_tokens_as_its_peer(
+    load: Load, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = load("bench_steering")
+    monkeypatch.setattr(bench.torch, "set_num_threads", lambda _: None)
+    bench.main(["--quick"])
+    printed = capsys.readouterr().out
+    assert "the same tokens: yes" in printed
+    assert "nnsight, one by one" in printed and "first token" in printed
+
+
 @pytest.mark.slow
 def test_capture_runs_every_arm(
     load: Load, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -66,6 +77,23 @@ def test_capture_runs_every_arm(
     for arm in ("bare forward", "12×12 patterns", "board.trace", "hooks", "run_with_cache"):
         assert arm in printed
     assert "TransformerLens: not installed" in printed
+
+
+@pytest.mark.slow
+def test_the_lens_is_compared_with_what_gives_the_same_numbers(
+    load: Load, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = load("bench_lens")
+    monkeypatch.setattr(bench.torch, "set_num_threads", lambda _: None)
+    bench.main(["--quick", "--rounds", "1"])
+    printed = capsys.readouterr().out
+    assert all(arm in printed for arm in (bench.BARE, bench.OURS, bench.NAIVE_FULL))
+    with pytest.raises(RuntimeError, match="entropy differs"):
+        arms = bench.arms_of(
+            bench.random_gpt2(bench.tiny_config()), bench.torch.arange(8)[None]
+        )
+        entropy, kl = (1 + bench.torch.rand(2, 8) for _ in range(2))
+        bench.check_agreement({**arms, bench.NAIVE_FULL: lambda: (None, 9 + entropy, kl)})
 
 
 def test_a_sweep_of_probes_reads_every_text_once(
@@ -122,3 +150,17 @@ def test_a_page_is_drawn_and_comes_to_rest(load: Load, chromium: str, tmp_path: 
         drawn = drawing.draw(chromium, f"{address}/page.html", built.selector, 30)
     assert drawn.paint_seconds is not None
     assert drawn.errors == ()
+
+
+@pytest.mark.parametrize("family", ["gpt2", pytest.param("llama", marks=pytest.mark.slow)])
+def test_patching_compares_every_way_of_the_same_grid(
+    load: Load, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, family: str
+) -> None:
+    bench = load("bench_patching")
+    monkeypatch.setattr(bench.torch, "set_num_threads", lambda _: None)
+    bench.main(["--quick", "--families", family])
+    printed = capsys.readouterr().out
+    for arm in (bench.OURS, bench.WHOLE, bench.NAIVE, bench.TL):
+        assert printed.count(f"| {arm}") >= 2, arm
+    assert printed.count(f"| {bench.HAND}") == (2 if family == "gpt2" else 0)
+    assert "not installed" in printed

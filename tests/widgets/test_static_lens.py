@@ -11,7 +11,6 @@ import pytest
 from interpwidgets.errors import ResultError
 from interpwidgets.results.base import Provenance
 from interpwidgets.results.tokens import Tokens
-from interpwidgets.show import PAGES
 from interpwidgets.widgets.lens_static import MAX_CELLS, lens_html
 from lenses import lens_of
 
@@ -48,7 +47,7 @@ class Page(HTMLParser):
 
 def test_the_grid_has_the_best_tokens_with_the_last_layer_on_top() -> None:
     lens = lens_of()
-    grid, targets = Page(PAGES[type(lens)](lens)).tables
+    grid, targets = Page(lens_html(lens)).tables
     assert [row[0] for row in grid] == ["L1", "L0", "in"]
     for row, at in zip(grid, (1, 0), strict=False):
         assert row[1:] == [f"·w{i}" for i in lens.top_ids[at, :, 0]]

@@ -23,7 +23,8 @@ function half(bits: number): number {
 
 let halves: Float32Array | null = null;
 
-function decodeHalf(bytes: Uint8Array): Float32Array {
+/** float16, little-endian. */
+export function decodeHalf(bytes: Uint8Array): Float32Array {
 	halves ??= Float32Array.from({ length: 65_536 }, (_, bits) => half(bits));
 	const out = new Float32Array(bytes.length >> 1);
 	for (let i = 0; i < out.length; i++) {

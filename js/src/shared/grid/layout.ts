@@ -68,7 +68,7 @@ export function gridLayout(data: GridData, width: number): GridLayout {
 		...{ top: above ? outside : 4, bottom: above ? 4 : outside },
 		...{ overhang: names === "tilted" ? overhang : 0, cellWidth, cellHeight, block, names },
 		...{ width: all, view: Math.min(all, room), height: rows.length * cellHeight },
-		words: cellWidth >= TEXT.width && cellHeight >= TEXT.height,
+		words: cellWidth >= (data.wordWidth ?? TEXT.width) && cellHeight >= TEXT.height,
 	};
 }
 

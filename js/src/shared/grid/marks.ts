@@ -20,8 +20,7 @@ export function markNodes(
 			...{ class: cls, x: x(at) - 0.5 - grow, y: y(at) - 0.5 - grow },
 			...{ width: size + 2 * grow, height: cellHeight + 2 * grow },
 		});
-	const pin = (at: At, i: number) => [
-		box("iw-g-pin", at, 0),
+	const disc = (at: At, i: number) => [
 		s("circle", { class: "iw-g-disc", cx: x(at), cy: y(at), r: DISC }),
 		s("text", { class: "iw-g-number", x: x(at), y: y(at) + 3.5 }, String(i)),
 	];
@@ -40,13 +39,14 @@ export function markNodes(
 		return s("path", { class: "iw-g-cursor", d: corners.join("") });
 	};
 	const { pins = [], firstPin = 1, dashed = [], hover, cursor: at } = marks;
-	const pinned = pins.flatMap((one, i) => (seen(one) ? pin(one, firstPin + i) : []));
+	const discs = pins.flatMap((one, i) => (seen(one) ? disc(one, firstPin + i) : []));
 	const selected = marks.selected.filter(seen).slice(0, 256);
 	return [
 		...dashed.filter(seen).map((one) => box("iw-g-doubt", one, -3)),
 		...(hover && seen(hover) ? [box("iw-g-hover", hover, 0)] : []),
-		...pinned,
+		...pins.filter(seen).map((one) => box("iw-g-pin", one, 0)),
 		...selected.flatMap((one) => [box("iw-g-inside", one, -2), box("iw-g-selected", one, 0)]),
+		...discs,
 		...(at && seen(at) ? [cursor(at)] : []),
 	];
 }

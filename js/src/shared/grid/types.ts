@@ -30,6 +30,8 @@ export interface GridData {
 	signed: boolean;
 	/** Inside of cells that have room for it; a token at the left, a string in the middle. */
 	text?(row: number, column: number): Label | null;
+	/** Pixels a cell needs before its words are drawn; 44. */
+	wordWidth?: number;
 	/** Pixels; 26. */
 	cellHeight?: number;
 	/** Pixels; below it the grid scrolls sideways. Without, columns are pooled below 4. */

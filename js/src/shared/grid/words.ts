@@ -6,7 +6,7 @@ import { tokenNode } from "../tokens";
 import { type GridLayout, LABEL_MAX, TILT_MAX } from "./layout";
 import type { GridData, GridMarks, Label } from "./types";
 
-const CHARACTER = 7.4; // of the code font at 12 px
+const CHARACTER = 7.3; // of the code font at 12 px
 const PADDING = 6;
 const NAME = 96; // room for a name among narrow cells
 
@@ -28,7 +28,7 @@ export function cellWords(
 	const columns = data.lines[0]?.labels.length ?? 0;
 	const first = Math.floor(scroll / cellWidth);
 	const last = Math.min(columns, Math.ceil((scroll + view) / cellWidth));
-	const most = Math.max(2, Math.floor((cellWidth - 2 * PADDING) / CHARACTER));
+	const most = Math.max(2, Math.floor((cellWidth - PADDING - 2) / CHARACTER));
 	const nodes: Node[] = [];
 	for (let row = 0; row < data.rows.length; row++) {
 		for (let column = first; column < last; column++) {
@@ -90,7 +90,23 @@ export function columnNames(
 			if (line.under?.[i] && names === "flat") nodes.push(underline(i, layout, scroll, place));
 		}
 	}
+	if (names !== "flat") nodes.push(...underlines(data, layout, scroll, first, last));
 	return nodes;
+}
+
+/** Where names stand slanted or not at all, the underlines are at the cells themselves. */
+function underlines(
+	{ lines, columnsAt }: GridData,
+	layout: GridLayout,
+	scroll: number,
+	first: number,
+	last: number,
+): Node[] {
+	const under = columnsAt === "bottom" ? lines.flatMap((line) => line.under ?? []) : [];
+	const top = layout.top + layout.height - 17;
+	return under
+		.slice(first, last)
+		.flatMap((on, i) => (on ? [underline(first + i, layout, scroll, top)] : []));
 }
 
 /** Columns whose names do not run into one another; the first ones have their way. */

@@ -1,7 +1,7 @@
 import { s } from "../dom";
 import { colour, css } from "../ramp";
 import { drawBox } from "./box";
-import { drawText } from "./text";
+import { drawText, genericFont } from "./text";
 
 const IMAGE_SCALE = 3;
 /** Tools, hover and cursor do not go with a picture. */
@@ -83,7 +83,7 @@ function drawSvg(svg: SVGSVGElement, out: SVGElement, [x, y]: At): void {
 		const style = getComputedStyle(one);
 		const names = one.tagName === "text" ? [...PAINT, ...WRITE] : PAINT;
 		for (const name of names) to[i]?.setAttribute(name, style.getPropertyValue(name));
-		if (one.tagName === "text") to[i]?.setAttribute("font-family", "sans-serif");
+		if (one.tagName === "text") to[i]?.setAttribute("font-family", genericFont(style.fontFamily));
 		to[i]?.removeAttribute("class");
 		to[i]?.removeAttribute("style");
 	}

@@ -15,9 +15,7 @@ export function drawText(
 	const size = Number.parseFloat(style.fontSize);
 	if (measure) measure.font = `${style.fontWeight} ${size}px ${style.fontFamily}`;
 	const ascent = measure?.measureText("x").fontBoundingBoxAscent ?? size * 0.93;
-	const family = /mono|code|courier|menlo|consolas/i.test(style.fontFamily)
-		? "monospace"
-		: "sans-serif";
+	const family = genericFont(style.fontFamily);
 	const look = { "font-size": size, "font-weight": style.fontWeight, "font-family": family };
 	const line = node.parentElement?.closest(".iw-gen") ? "underline" : null;
 	const ink = {
@@ -47,6 +45,10 @@ export function drawText(
 		);
 	}
 }
+
+/** A file names no font that another machine may not have. */
+export const genericFont = (family: string): string =>
+	/mono|code|courier|menlo|consolas/i.test(family) ? "monospace" : "sans-serif";
 
 /** XML has no words for these, and a file with them does not open. */
 const plain = (text: string): string =>
