@@ -18,6 +18,7 @@ WITH_EXAMPLES = [
     "interpwidgets.board.calls",
     "interpwidgets.board.patching_calls",
     "interpwidgets.board.session",
+    "interpwidgets.board.steering_calls",
     "interpwidgets.methods.ablation_sweep",
     "interpwidgets.methods.activation_patching",
     "interpwidgets.methods.activations",
