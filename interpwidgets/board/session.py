@@ -12,6 +12,7 @@ from interpwidgets.board.ablating import Applied, Slot
 from interpwidgets.board.lensing import LensBoard
 from interpwidgets.board.next_token import next_token_reads
 from interpwidgets.board.patching import Patching
+from interpwidgets.board.probing import Probing
 from interpwidgets.board.recipe import (
     ablation_line,
     block_lines,
@@ -45,7 +46,7 @@ from interpwidgets.widgets.placement import PLACES
 PROGRESS_INTERVAL = 0.2
 
 
-class Board(Showing, LensBoard, Patching, Steering):
+class Board(Showing, LensBoard, Patching, Probing, Steering):
     """Several views of one model, fed by one forward.
 
     Example:
