@@ -108,10 +108,10 @@ class ProbeResult(Result):
     shuffled: Float[np.ndarray, "metric method position layer draw"]
     """float32, a control: held out, all labels in an order that means nothing."""
 
-    random: Float[np.ndarray, "metric position layer draw"]
+    random: Float[np.ndarray, "metric position layer random_draw"]
     """float32, a control: held out, along random directions with the best line."""
 
-    rotated: Float[np.ndarray, "metric method position layer draw"]
+    rotated: Float[np.ndarray, "metric method position layer rotation"]
     """float32, the control of methods that speak of single components: held out, the site
     turned at random; NaN for other methods."""
 

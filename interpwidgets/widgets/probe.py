@@ -241,13 +241,17 @@ class ProbePanel(ShownEarly):
             self._redraw()
 
     def replace_scored(self, texts: Sequence[Scored]) -> None:
-        """Draw the same texts as another probe sees them.
+        """Draw texts as another probe sees them; those that came or went meanwhile hold.
 
         Args:
-            texts: In the order on screen.
+            texts: What was scored anew.
         """
         with self._lock:
-            self._scored = tuple(texts)
+            new = {one.values.tokens.ids: one for one in texts if one.probe == self._probe}
+            self._scored = tuple(
+                one if one.probe == self._probe else new.get(one.values.tokens.ids, one)
+                for one in self._scored
+            )
             self._redraw()
 
     @property

@@ -20,7 +20,7 @@ from interpwidgets.widgets.contract.probe import (
     WireScored,
     WireScores,
 )
-from interpwidgets.widgets.probe_static import CONTROLS, METRICS, facts_of
+from interpwidgets.widgets.probe_static import CONTROLS, METRICS, facts_of, n_draws
 from interpwidgets.widgets.tokens_payload import float32_bytes, token_infos
 
 #: Bytes of scores that travel; past it only those of the probe on screen.
@@ -167,18 +167,13 @@ def _curves(result: ProbeResult) -> list[WireCurve]:
                 "nulls": []
                 if part
                 else [
-                    _null(name, nulls[name][:, metric, m, p], _n_draws(result, name))
+                    _null(name, nulls[name][:, metric, m, p], n_draws(result, name))
                     for name in CONTROLS
                     if np.isfinite(nulls[name][0, metric, m, p]).any()
                 ],
             }
         )
     return curves
-
-
-def _n_draws(result: ProbeResult, name: str) -> int:
-    draws = getattr(result, name)
-    return int(np.isfinite(draws.reshape(-1, draws.shape[-1])).any(axis=0).sum())
 
 
 def _null(name: str, ends: Float[np.ndarray, "3 layer"], n: int) -> WireNull:

@@ -558,7 +558,6 @@ export interface ProbePayload {
 	curves: WireCurve[];
 	part: number[];
 	target: number[];
-	texts: string[];
 	scores: WireScores[];
 	scored: WireScored[];
 	can_score: boolean;

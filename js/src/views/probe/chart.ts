@@ -57,7 +57,7 @@ export function makeCurve(life: Life, dispatch: (action: Action) => void, state:
 				if (!curve) return;
 				const name = payload.metrics[metric] ?? "";
 				const what = payload.parts[kept.part] ?? "";
-				const title = `${what} ${name}`;
+				const title = `${what === "held out" ? "held-out" : `${what},`} ${name}`;
 				head.replaceChildren(
 					h("b", {}, title.charAt(0).toUpperCase() + title.slice(1)),
 					"by layer, 95 % interval",
@@ -97,7 +97,7 @@ function drawn(
 		values.flatMap((value, i) => (value === null ? [] : [[x(i), y(value)] as const]));
 	const here = curve.value[layer] ?? null;
 	return [
-		...curve.nulls.flatMap((one) => bandOf(one, points)),
+		...curve.nulls.flatMap((one, i) => bandOf(one, i, points)),
 		...gridOf(low, high, metric, right, y),
 		s("line", { class: "iw-here", x1: x(layer), x2: x(layer), y1: TOP, y2: TOP + HEIGHT }),
 		...(hover === null || hover === layer
@@ -136,9 +136,16 @@ function rangeOf(curve: WireCurve, metric: string): readonly [number, number] {
 	return [Math.max(-1, Math.min(0, least - 0.05)), Math.max(1, most)];
 }
 
-const bandOf = ({ low, high }: WireNull, points: (values: Ends) => Point[]): SVGElement[] => {
-	const outline = [...points(low), ...points(high).reverse()];
-	return outline.length > 2 ? [s("polygon", { class: "iw-band", points: outline.join(" ") })] : [];
+/** Of the first control the band is filled, of others it has an outline: they may overlap. */
+const bandOf = (
+	{ low, high }: WireNull,
+	index: number,
+	points: (values: Ends) => Point[],
+): SVGElement[] => {
+	const [lows, highs] = [points(low), points(high)];
+	if (lows.length + highs.length < 3) return [];
+	if (index) return [stroke("iw-pb-edge", lows), stroke("iw-pb-edge", highs)];
+	return [s("polygon", { class: "iw-band", points: [...lows, ...highs.reverse()].join(" ") })];
 };
 
 /** The first control is a band with hollow dots; the others have a dashed line, too. */
@@ -156,10 +163,12 @@ function gridOf(
 	right: number,
 	y: (value: number) => number,
 ): SVGElement[] {
-	return niceTicks(low, high, 6).flatMap((tick, i) => [
-		s("line", { class: i ? "iw-grid" : "iw-axis", x1: LEFT, x2: right, y1: y(tick), y2: y(tick) }),
+	const across = (value: number) => ({ x1: LEFT, x2: right, y1: y(value), y2: y(value) });
+	const ticks = niceTicks(low, high, 7).flatMap((tick) => [
+		s("line", { class: "iw-grid", ...across(tick) }),
 		s("text", { x: LEFT - 10, y: y(tick) + 4, "text-anchor": "end" }, tickText(metric, tick)),
 	]);
+	return [...ticks, s("line", { class: "iw-axis", ...across(low) })];
 }
 
 const tickText = (metric: string, tick: number): string =>

@@ -5,7 +5,7 @@ import { clamp } from "../../../shared/keys";
 import { colour, css, textOn } from "../../../shared/ramp";
 import { spelled, tokenNode } from "../../../shared/tokens";
 import { layerName, scoreText } from "../numbers";
-import { chosenLayer, chosenProbe, numbersOf, type State } from "../state";
+import { chosenLayer, chosenProbe, numbersOf, readOf, type State } from "../state";
 import type { Core } from "../view";
 
 /** Below this share of the scale a token has no colour of its own. */
@@ -83,7 +83,7 @@ export function makeHeat(core: Core): (state: State, payload: ProbePayload) => v
 			const above = names.length > 2 ? names[kept.output] : names[1];
 			const what = above ? `${unit}, + is ${above}` : unit;
 			const digits = top < 10 ? 1 : 0;
-			const ends = [scoreText(-top, digits), scoreText(top, digits)] as const;
+			const ends = [`≤ ${scoreText(-top, digits)}`, `≥ ${scoreText(top, digits)}`] as const;
 			scale.replaceChildren(...(top ? legend(...ends, what, true).childNodes : []));
 			rows.replaceChildren(
 				...payload.scored.map((one, i) => rowOf(now(), payload, one, i, top, theme, asks)),
@@ -92,9 +92,13 @@ export function makeHeat(core: Core): (state: State, payload: ProbePayload) => v
 	};
 }
 
-/** One scale for all texts of a layer, without special tokens, whose vectors are far longer. */
+/**
+ * One scale for all texts of a layer: that of whole texts, for the direction may say far more at
+ * tokens that the probe was not fitted on. Without those, of all tokens but special ones.
+ */
 function topOf(state: State, payload: ProbePayload): number {
-	let top = 0;
+	let top = Math.max(0, ...(readOf(state)?.score ?? []).map(Math.abs));
+	if (top) return top;
 	for (const one of payload.scored) {
 		const values = valuesOf(state, payload, one);
 		for (const [i, value] of (values ?? []).entries())
@@ -157,7 +161,7 @@ function verdict(
 ): (Node | string)[] {
 	if (score === null) return [h("span", { class: "iw-dim" }, "–")];
 	const text = scoreText(score, 1);
-	if (!classes.length) return [text];
+	if (!classes.length) return [text.replace("+", "")];
 	const above = score > kept.threshold;
 	const positive = classes.length > 2 ? kept.output : 1;
 	const other = classes.length > 2 ? `not ${classes[positive]}` : (classes[0] ?? "");

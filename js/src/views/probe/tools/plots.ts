@@ -238,7 +238,7 @@ function scoreNodes(
 		...bars(positive, "iw-pb-more", true),
 		...bars(negative, "iw-pb-less", false),
 		s("line", { class: "iw-axis", x1: 0, x2: width, y1: middle, y2: middle }),
-		s("line", { class: "iw-here", x1: x(at), x2: x(at), y1: TOP, y2: TOP + SIDE + 24 }),
+		s("line", { class: "iw-here", x1: x(at), x2: x(at), y1: TOP, y2: TOP + SIDE }),
 		...name(names[0], n, "iw-pb-morename", { x: 0, y: TOP + 10 }),
 		...name(names[1], read.target.length - n, "iw-pb-lessname", {
 			...{ x: width, y: TOP + SIDE - 18, "text-anchor": "end" },
