@@ -27,6 +27,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 import interpwidgets as iw
 from interpwidgets.estimators.bench import Bench
+from interpwidgets.methods.probe import probe
 from interpwidgets.models import labelled_rows
 from interpwidgets.models.prompts import read_prompts, to_input
 from interpwidgets.results.probe import ProbeResult

@@ -161,17 +161,19 @@ function rocNodes(
 		stroke("iw-line", points),
 		...rocWords({ state, payload, read, names, layer }, roc, x, y),
 		s("circle", { class: "iw-here-dot", cx: x(here[0]), cy: y(here[1]), r: 5 }),
-		thresholdName(at, x(here[0]), y(here[1]), x(1)),
+		thresholdName(at, x(here[0]), y(here[1]), here[1] - here[0] > 0.3),
 	);
 	const of = payload.classes.length > 2 ? `${names[0]} against the rest` : "";
 	return [div("h", h("b", {}, `ROC at ${layer}`), of), svg];
 }
 
-/** Below the point, on its free side. */
-function thresholdName(at: number, x: number, y: number, right: number): SVGElement {
-	const left = x + 100 > right;
-	const place = { x: x + (left ? -9 : 9), y: y + 17, "text-anchor": left ? "end" : "start" };
-	return s("text", { ...place, class: "iw-here-text iw-halo" }, `threshold ${scoreText(at)}`);
+/** Below a point far from the diagonal, above one near it: there are words below. */
+function thresholdName(at: number, x: number, y: number, far: boolean): SVGElement {
+	const left = !far && x > LEFT + 100;
+	const place = { x: x + (left ? -9 : 9), y: y + (far ? 17 : -7) };
+	const anchor = left ? "end" : "start";
+	const cls = "iw-here-text iw-halo";
+	return s("text", { ...place, "text-anchor": anchor, class: cls }, `threshold ${scoreText(at)}`);
 }
 
 /** The area with its interval, and what the controls reach; labelled in place. */
