@@ -15,6 +15,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, sync_playwright
 
 import interpwidgets as iw
+from interpwidgets.organisms import lilliput
 from interpwidgets.selection import Selection
 from interpwidgets.widgets.base import View
 
@@ -47,10 +48,67 @@ def tokens() -> View:
     return view
 
 
+def lens() -> View:
+    """Return what each layer would say next after a capital's prompt."""
+    model = iw.load("lilliput")
+    example = lilliput.facts(1)[0]
+    view = iw.logit_lens(model, example.prompt, track=[example.answer])
+    view.selection = Selection(tokens=[len(view.result.tokens) - 1], layer=2)
+    return view
+
+
+def patching() -> View:
+    """Return the residual stream patched between two IOI prompts, with its control."""
+    model = iw.load("lilliput")
+    example = lilliput.ioi(1)[0]
+    answers = (example.answer, example.wrong[0])
+    view = iw.activation_patching(model, example.prompt, example.corrupted, answers=answers)
+    view.run_control(n=8)
+    return view
+
+
+def attribution() -> View:
+    """Return which heads wrote the name, over several prompts."""
+    model = iw.load("lilliput")
+    examples = lilliput.ioi(16)
+    return iw.direct_logit_attribution(
+        model,
+        [one.prompt for one in examples],
+        [one.answer for one in examples],
+        against=[one.wrong[0] for one in examples],
+        by="head",
+    )
+
+
+def heads() -> View:
+    """Return every head of the induction model in one place."""
+    view = iw.head_board(iw.load("lil-attn-2l"), PROMPT)
+    view.selection = Selection(heads=[(1, 1)])
+    return view
+
+
+def steering() -> View:
+    """Return a review steered towards a positive verdict, with its dose-response."""
+    model = iw.load("lilliput")
+    reviews = lilliput.sentiment(60, split="trained")
+    texts, verdicts = zip(*((one.prompt, one.answer) for one in reviews), strict=True)
+    data = iw.Dataset(list(texts), list(verdicts), positive="positive")
+    happy = iw.direction(model, data, layer=2, name="positive")
+    bad = [one.prompt for one in lilliput.sentiment(12, seed=3) if one.answer == "negative"]
+    view = iw.steer(model, happy, bad[0], strengths=0.5, answers="positive", prompts=bad)
+    view.dose_response()
+    return view
+
+
 PICTURES: dict[str, tuple[Callable[[], View], list[tuple[str, int]]]] = {
     "attention": (attention, [LIGHT, DARK]),
     "difference": (difference, [LIGHT]),
     "tokens": (tokens, [LIGHT]),
+    "lens": (lens, [LIGHT]),
+    "patching": (patching, [LIGHT]),
+    "attribution": (attribution, [LIGHT]),
+    "head-board": (heads, [LIGHT]),
+    "steering": (steering, [LIGHT, DARK]),
 }
 
 

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from interpwidgets import interventions as interventions
     from interpwidgets.arrays.calls import show_attention as show_attention
     from interpwidgets.arrays.calls import show_tokens as show_tokens
+    from interpwidgets.board.attribution_calls import (
+        direct_logit_attribution as direct_logit_attribution,
+    )
     from interpwidgets.board.calls import attention as attention
+    from interpwidgets.board.calls import head_board as head_board
     from interpwidgets.board.calls import logit_lens as logit_lens
     from interpwidgets.board.calls import surprisal as surprisal
     from interpwidgets.board.patching_calls import activation_patching as activation_patching
@@ -31,9 +35,6 @@ if TYPE_CHECKING:
     from interpwidgets.methods.ablation_sweep import ablation_sweep as ablation_sweep
     from interpwidgets.methods.activation_patching import patching_control as patching_control
     from interpwidgets.methods.activations import activations as activations
-    from interpwidgets.methods.direct_logit_attribution import (
-        direct_logit_attribution as direct_logit_attribution,
-    )
     from interpwidgets.methods.direction import direction as direction
     from interpwidgets.methods.direction import load_direction as load_direction
     from interpwidgets.methods.dose_response import dose_response as dose_response
@@ -51,6 +52,9 @@ if TYPE_CHECKING:
     from interpwidgets.methods.steering import steered_text as steered_text
     from interpwidgets.methods.token_values import attention_received as attention_received
     from interpwidgets.methods.tuned_lens import tuned_lens as tuned_lens
+    from interpwidgets.methods.vocabulary_circuit import (
+        vocabulary_circuit as vocabulary_circuit,
+    )
     from interpwidgets.methods.weight_circuits import weight_circuits as weight_circuits
     from interpwidgets.models.adapting import adapter as adapter
     from interpwidgets.models.description import describe as describe
@@ -78,11 +82,12 @@ _WHERE = {
     "attention_received": "methods.token_values",
     "attribution_patching": "board.patching_calls",
     "describe": "models.description",
-    "direct_logit_attribution": "methods.direct_logit_attribution",
+    "direct_logit_attribution": "board.attribution_calls",
     "dial": "methods.steering",
     "dose_response": "methods.dose_response",
     "direction": "methods.direction",
     "export": "export",
+    "head_board": "board.calls",
     "head_scores": "methods.head_scores",
     "load": "models.loading",
     "load_direction": "methods.direction",
@@ -104,6 +109,7 @@ _WHERE = {
     "steered_text": "methods.steering",
     "surprisal": "board.calls",
     "tuned_lens": "methods.tuned_lens",
+    "vocabulary_circuit": "methods.vocabulary_circuit",
     "weight_circuits": "methods.weight_circuits",
     "wrap": "models.loading",
 }
@@ -119,8 +125,9 @@ _DRAWN = (
     "path_patching",
     "path_patching_control",
     "probe_scores",
-    *("attention_received", "direct_logit_attribution", "head_scores", "load_result"),
-    *("dose_response", "singular_directions", "steered_text", "weight_circuits"),
+    *("attention_received", "head_scores", "load_result"),
+    *("dose_response", "singular_directions", "steered_text"),
+    *("vocabulary_circuit", "weight_circuits"),
 )
 
 #: Rooms of the package that are public as they are.

@@ -17,6 +17,7 @@ from interpwidgets.results.attribution import DirectLogitAttribution
 from interpwidgets.results.base import Result
 from interpwidgets.results.dose_response import DoseResponse
 from interpwidgets.results.head_scores import HeadScores
+from interpwidgets.results.head_table import HeadTable
 from interpwidgets.results.lens import LogitLens
 from interpwidgets.results.patching import PatchingGrid
 from interpwidgets.results.path_patching import PathPatching
@@ -25,17 +26,23 @@ from interpwidgets.results.renderings import add_rendering
 from interpwidgets.results.singular_directions import SingularDirections
 from interpwidgets.results.steering import SteeredText
 from interpwidgets.results.token_values import TokenValues
+from interpwidgets.results.vocabulary_circuit import VocabularyCircuit
 from interpwidgets.results.weight_circuits import WeightCircuits
 from interpwidgets.widgets.ablation_sweep_figure import ablation_sweep_figure
 from interpwidgets.widgets.ablation_sweep_static import ablation_sweep_html
 from interpwidgets.widgets.attention import AttentionView
 from interpwidgets.widgets.attention_circuitsvis import InlinePage, attention_circuitsvis
 from interpwidgets.widgets.attention_figure import Width, attention_figure
+from interpwidgets.widgets.attribution import AttributionView
 from interpwidgets.widgets.attribution_figure import attribution_figure
-from interpwidgets.widgets.attribution_static import attribution_html
 from interpwidgets.widgets.base import View
 from interpwidgets.widgets.display import display_view
 from interpwidgets.widgets.dose_response_figure import dose_response_figure
+from interpwidgets.widgets.head_board import HeadBoard
+from interpwidgets.widgets.head_board_figure import (
+    head_table_figure,
+    vocabulary_circuit_figure,
+)
 from interpwidgets.widgets.head_scores_figure import head_scores_figure
 from interpwidgets.widgets.head_scores_static import head_scores_html
 from interpwidgets.widgets.lens import LensGrid
@@ -59,25 +66,30 @@ from interpwidgets.widgets.weights_figure import (
 )
 from interpwidgets.widgets.weights_static import (
     singular_directions_html,
+    vocabulary_circuit_html,
     weight_circuits_html,
 )
 
 VIEWS: dict[type[Result], type[View]] = {
     AttentionPattern: AttentionView,
+    HeadScores: HeadBoard,
+    HeadTable: HeadBoard,
     TokenValues: TokensView,
+    DirectLogitAttribution: AttributionView,
+    WeightCircuits: HeadBoard,
     PatchingGrid: PatchGrid,
     LogitLens: LensGrid,
     ProbeResult: ProbePanel,
     SteeredText: SteeringView,
 }
 
-#: Results that are drawn as plain HTML, without a view.
+#: Results that a cell draws as plain HTML; those that have a view, too, show it by ``show``.
 PAGES: dict[type[Result], Callable[[Any], str]] = {
     HeadScores: head_scores_html,
     PathPatching: path_patching_html,
     AblationSweep: ablation_sweep_html,
-    DirectLogitAttribution: attribution_html,
     SingularDirections: singular_directions_html,
+    VocabularyCircuit: vocabulary_circuit_html,
     WeightCircuits: weight_circuits_html,
     DoseResponse: dose_response_html,
 }
@@ -157,6 +169,21 @@ def _circuitsvis_of_tokens(view: TokensView, row: int | str | None = None) -> In
     return tokens_circuitsvis(result, view.row if row is None else row)
 
 
+def _figure_of_attribution(view: AttributionView, by: str | None = None, **more: Any) -> Any:
+    result = view.result
+    assert result is not None
+    return attribution_figure(result, by or view.by, **more)
+
+
+def _figure_of_heads(view: HeadBoard, **which: Any) -> Any:
+    """Return the column that the table is sorted by, or the figure of a part alone."""
+    result, sort = view.result, view.kept.get("sort")
+    assert result is not None
+    if isinstance(result, HeadTable) and sort:
+        which = {"column": sort, **which}
+    return result.figure(**which)  # type: ignore[attr-defined]
+
+
 def _figure_of_patching(view: PatchGrid, **more: Any) -> Any:
     result = view.result
     assert result is not None
@@ -178,7 +205,11 @@ def _figure_of_lens(view: LensGrid, measure: str | None = None, **more: Any) -> 
 FIGURES: dict[type[Result], Callable[..., Any]] = {
     LogitLens: _figure_of_lens,
     AttentionPattern: _figure_of_attention,
+    HeadScores: _figure_of_heads,
+    HeadTable: _figure_of_heads,
     TokenValues: _figure_of_tokens,
+    DirectLogitAttribution: _figure_of_attribution,
+    WeightCircuits: _figure_of_heads,
     PatchingGrid: _figure_of_patching,
     ProbeResult: _figure_of_probe,
 }
@@ -195,7 +226,8 @@ def figure(view: View, **which: Any) -> Any:
         view: A view with a Result.
         which: As the figure of that type takes them; for attention ``layer``, ``head``
             (the one drawn large by default), for values of tokens ``row`` (all by default),
-            and ``width`` (``"column"``, ``"page"``, ``"slide"``).
+            for attribution ``by`` (the one drawn), and ``width`` (``"column"``, ``"page"``,
+            ``"slide"``).
 
     Raises:
         ResultError: There is no figure of its type of Result.
@@ -231,6 +263,7 @@ add_rendering("attribution_figure", attribution_figure)
 add_rendering("dose_response_figure", dose_response_figure)
 add_rendering("figure", figure)
 add_rendering("head_scores_figure", head_scores_figure)
+add_rendering("head_table_figure", head_table_figure)
 add_rendering("lens_figure", lens_figure)
 add_rendering("patching_figure", patching_figure)
 add_rendering("patching_html", patching_html)
@@ -242,6 +275,7 @@ add_rendering("probe_figure", probe_figure)
 add_rendering("singular_directions_figure", singular_directions_figure)
 add_rendering("to_circuitsvis", to_circuitsvis)
 add_rendering("to_html", view_page)
+add_rendering("vocabulary_circuit_figure", vocabulary_circuit_figure)
 add_rendering("weight_circuits_figure", weight_circuits_figure)
 
 
@@ -255,7 +289,7 @@ def add_formatters(shell: Any) -> None:
         shell: An IPython shell.
     """
     formatter = shell.display_formatter.ipython_display_formatter
-    for result_type in VIEWS:
+    for result_type in VIEWS.keys() - PAGES.keys():
         formatter.for_type(result_type, _display)
     for result_type, page in PAGES.items():
         shell.display_formatter.formatters["text/html"].for_type(result_type, page)

@@ -78,9 +78,18 @@ async function digest(entryPoints) {
 	return hash.digest("hex").slice(0, 16);
 }
 
-async function viewJob(entryPoints) {
+/** The style sheet is the first module's: what a part adds to it has to be imported there. */
+async function viewJobs(entryPoints) {
 	const define = { __BUILD__: JSON.stringify(await digest(entryPoints)) };
-	return { ...common, entryPoints, format: "esm", define };
+	const job = { ...common, format: "esm", define };
+	const isFirst = ([name]) => !name.includes(".");
+	const all = Object.entries(entryPoints);
+	const first = Object.fromEntries(all.filter(isFirst));
+	const parts = Object.fromEntries(all.filter((entry) => !isFirst(entry)));
+	return [
+		{ ...job, entryPoints: first },
+		{ ...job, entryPoints: parts, loader: { ".css": "empty" } },
+	];
 }
 
 function checkSizes(outputs) {
@@ -94,7 +103,7 @@ function checkSizes(outputs) {
 
 const host = { host: path.join(here, "src", "host", "index.ts") };
 const jobs = [
-	...(await Promise.all(viewEntries().map(viewJob))),
+	...(await Promise.all(viewEntries().map(viewJobs))).flat(),
 	{ ...common, entryPoints: host, format: "iife" },
 ];
 for (const job of jobs) {

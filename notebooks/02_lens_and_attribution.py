@@ -152,11 +152,14 @@ heads
 #
 # ## From a bar to its attention
 #
-# Views of one board share a selection: here the head with the largest bar is chosen, and the
-# picture opens it.
+# Two views on one board: in the bars, click a head, and the picture below it opens that head.
 
 # %%
 board = iw.Board(model)
+bars = board.direct_logit_attribution(examples[0].answer, against=examples[0].wrong[0])
+bars
+
+# %%
 picture = board.attention()
 board.run(examples[0].prompt)
 board.selection.heads = [tuple(int(i) for i in heads.loc[0, ["layer", "head"]])]

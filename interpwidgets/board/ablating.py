@@ -78,7 +78,7 @@ class AblatingBoard:
         self._edited = False
         self._n_asked = 0
 
-    def _run(self, batch: Batch, ablation: Ablation | None = None) -> None:
+    def _run(self, batch: Batch, ablation: Ablation | None = None, remark: str = "") -> None:
         raise NotImplementedError
 
     # ----------------------------------------------------------------------- from cells
@@ -191,14 +191,26 @@ class AblatingBoard:
             view: Who asks.
             more: Fields of its method, e.g. ``scores=True``.
         """
+        self._enqueue(view, lambda _: self.read_anew(view, **more))
 
-        def job(_: Callable[[], bool]) -> None:
-            for slot in self._slots:
-                if slot.view is view:
-                    slot.method = dataclasses.replace(slot.method, **more)  # type: ignore[type-var]
-            self._run(self._need_batch(), self.ablation)
+    def read_anew(self, view: View, **more: Any) -> None:
+        """Make the run on screen once more, reading other things for a view from now on.
 
-        self._enqueue(view, job)
+        Edits that came with the prompt, in a trace of your own, are not in it.
+
+        Args:
+            view: Whose method is changed; as it was, where the run fails.
+            more: Fields of its method, e.g. ``pos=(-2,)``.
+        """
+        slot = next(slot for slot in self._slots if slot.view is view)
+        before = slot.method
+        slot.method = dataclasses.replace(before, **more)  # type: ignore[type-var]
+        edited = self._edited and self.ablation is None
+        try:
+            self._run(self._need_batch(), self.ablation, WITHOUT_EDITS if edited else "")
+        except BaseException:
+            slot.method = before
+            raise
 
     def control_from(self, view: View) -> None:
         """Queue ``control``, asked for from a view; any later request ends it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from interpwidgets.board.head_boarding import N_SEQUENCES
 from interpwidgets.board.session import Board
 from interpwidgets.methods.attention import MAX_BYTES
 from interpwidgets.methods.logit_lens import MAX_BYTES as LENS_BYTES
@@ -92,6 +93,53 @@ def surprisal(
     board = Board(model)
     view = board.surprisal(top_k=top_k, key=key)
     board.run(prompt, prepend_bos=prepend_bos)
+    return view
+
+
+def head_board(
+    model: Any,
+    prompt: Any = None,
+    *,
+    answers: Any = None,
+    n: int = N_SEQUENCES,
+    seed: int = 0,
+    prepend_bos: bool | None = None,
+    key: str | None = None,
+) -> View:
+    """Draw every head in one place: scores, eigenvalues, composition, attribution, ablation.
+
+    Pattern scores are measured on drawn sequences, copying and composition by weights; with
+    a prompt each head's direct effect on its answer is added, and heads can be ablated by a
+    tick. A column's numbers are those of ``head_scores``, ``weight_circuits`` and
+    ``direct_logit_attribution``.
+
+    Args:
+        model: An nnsight or a Hugging Face model.
+        prompt: Text, token ids, chat messages, or a list of those; none: what needs no prompt.
+        answers: What heads are attributed to: a token, ``(correct, wrong)`` tokens, or a
+            list of those, one per prompt; by default the most probable next token.
+        n: How many sequences of random tokens are drawn for the scores.
+        seed: Of the draws.
+        prepend_bos: As of ``attention``.
+        key: As of ``attention``.
+
+    Returns:
+        A view; ``.result`` is the ``HeadTable``, ``.to_frame()`` has one row per head.
+
+    Raises:
+        PromptError: The prompt is empty or too long, or an answer is no single token.
+        ModelError: The model has neither patterns to score nor circuits.
+
+    Example:
+        >>> import interpwidgets as iw
+        >>> view = iw.head_board(iw.load("lil-attn-2l"), [1, 5, 6, 7, 5], answers=(6, 7))
+        >>> view.result.best("previous_token", 1)[["layer", "head"]].values.tolist()
+        [[0, 3]]
+    """
+    board = Board(model)
+    view = board.head_board(answers=answers, n=n, seed=seed, key=key)
+    if prompt is not None:
+        board.run(prompt, prepend_bos=prepend_bos)
     return view
 
 

@@ -58,10 +58,22 @@ def kl_nats(
     Source:
         Kullback and Leibler (1951), "On information and sufficiency". We differ in: nothing.
     """
+    return float(kl_by_prompt(clean, changed).mean())
+
+
+def kl_by_prompt(
+    clean: Float[torch.Tensor, "prompt d_vocab"], changed: Float[torch.Tensor, "prompt d_vocab"]
+) -> Float[torch.Tensor, " prompt"]:
+    """Return KL(clean ‖ changed) in nats, of each prompt.
+
+    Args:
+        clean: As of ``kl_nats``.
+        changed: As of ``kl_nats``.
+    """
     clean, changed = clean.double(), changed.double()
     terms = torch.where(clean.isneginf(), 0.0, clean.exp() * (clean - changed))
     # Never negative but for the rounding of float32.
-    return float(terms.sum(dim=-1).clamp(min=0).mean())
+    return terms.sum(dim=-1).clamp(min=0)
 
 
 class NextTokenReader(MethodReader):

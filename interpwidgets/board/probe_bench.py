@@ -67,9 +67,7 @@ class Bench:
 
         options = {**self._asked.options, "progress": tell}
         try:
-            found = probe(
-                self._board.model, self._asked.dataset, self._asked.labels, **options
-            )
+            found = probe(self._board.model, self._asked.dataset, self._asked.labels, **options)
         except BaseException as error:
             interrupted = isinstance(error, KeyboardInterrupt)
             self._view.show_failure(None, "interrupted" if interrupted else _said(error))

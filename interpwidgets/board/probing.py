@@ -62,9 +62,7 @@ def _prompts(dataset: Any, labels: Any, options: dict[str, Any]) -> dict[str, An
     test = options.get("test")
     if test is not None and not isinstance(test, (int, float)):
         data.append(dataset_of(test))
-    return {
-        key: text for one in data for key, text in zip(one.keys, one.texts, strict=True)
-    }
+    return {key: text for one in data for key, text in zip(one.keys, one.texts, strict=True)}
 
 
 def _recipe(model: Model, asked: Asked) -> Recipe:

@@ -145,7 +145,7 @@ def _arguments(method: Any) -> str:
     given = []
     for field in dataclasses.fields(method):
         value = getattr(method, field.name)
-        if value is not field.default and value != field.default:
+        if field.repr and value is not field.default and value != field.default:
             name = field.metadata.get("argument", field.name)
             given.append(f"{name}={python_text(value) or name}")
     return ", ".join(given)

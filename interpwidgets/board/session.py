@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from interpwidgets.board.ablating import Applied, Slot
+from interpwidgets.board.head_sweep import HeadSweepingBoard
 from interpwidgets.board.lensing import LensBoard
 from interpwidgets.board.next_token import next_token_reads
 from interpwidgets.board.patching import Patching
@@ -23,7 +24,12 @@ from interpwidgets.board.recipe import (
 from interpwidgets.board.showing import Showing
 from interpwidgets.board.steering import Steering
 from interpwidgets.board.worker import worker_of
-from interpwidgets.errors import PromptError, SelectionError, TraceError
+from interpwidgets.errors import (
+    InterpWidgetsError,
+    PromptError,
+    SelectionError,
+    TraceError,
+)
 from interpwidgets.interventions import Ablation, parts_of
 from interpwidgets.interventions.value import Part
 from interpwidgets.models.adapter import adapter_of
@@ -46,7 +52,7 @@ from interpwidgets.widgets.placement import PLACES
 PROGRESS_INTERVAL = 0.2
 
 
-class Board(Showing, LensBoard, Patching, Probing, Steering):
+class Board(Showing, HeadSweepingBoard, LensBoard, Patching, Probing, Steering):
     """Several views of one model, fed by one forward.
 
     Example:
@@ -112,6 +118,18 @@ class Board(Showing, LensBoard, Patching, Probing, Steering):
             self._slots = [slot for slot in self._slots if slot.view is not view]
             self._slots.append(Slot(method, view))
         return view
+
+    def show_at_once(self, view: View, results: tuple[Result, ...]) -> None:
+        """Show in a view what needs no run.
+
+        Args:
+            view: One of this board.
+            results: What its method has already.
+        """
+        slot = next(slot for slot in self._slots if slot.view is view)
+        slot.results = results
+        view.recipe = make_recipe(self.model, slot.method, [])
+        view.show(results)
 
     def release(self, view: View) -> None:
         """Stop feeding a view; it keeps its picture."""
@@ -234,9 +252,11 @@ class Board(Showing, LensBoard, Patching, Probing, Steering):
         reader.changed = parts_of(interventions)
         forward(self.model, batch, reader, reader.changed)
 
-    def _run(self, batch: Batch, ablation: Ablation | None = None) -> None:
+    def _run(self, batch: Batch, ablation: Ablation | None = None, remark: str = "") -> None:
         interventions = () if ablation is None else (ablation,)
-        forward(self.model, batch, _BoardReader(self, batch, ablation), interventions)
+        reader = _BoardReader(self, batch, ablation)
+        reader.remark = remark
+        forward(self.model, batch, reader, interventions)
 
 
 class _BoardReader(MethodReader):
@@ -300,7 +320,11 @@ class _BoardReader(MethodReader):
         with self._board.group.quiet():
             for index, slot in enumerate(self._slots):
                 run = self.run_of(capture, index)
-                slot.results = slot.method.build(run, slot.results)
+                try:
+                    slot.results = slot.method.build(run, slot.results)
+                except InterpWidgetsError as error:  # the other views show this run
+                    slot.view.show_refusal(capture.number, str(error))
+                    continue
                 slot.view.recipe = self._recipe(slot.method, capture)
                 slot.view.show(slot.results)
 

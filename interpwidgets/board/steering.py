@@ -17,7 +17,8 @@ from interpwidgets.models.adapter import Model
 from interpwidgets.models.loading import load_call
 from interpwidgets.widgets.code import IMPORT, Recipe, python_text
 from interpwidgets.widgets.placement import PLACES
-from interpwidgets.widgets.steering import Setting, SteeringView
+from interpwidgets.widgets.steering import SteeringView
+from interpwidgets.widgets.steering_bench import Setting
 
 #: Where sliders end, in units of the site's mean norm.
 STRONGEST = 1.0

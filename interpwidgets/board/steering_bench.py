@@ -17,7 +17,8 @@ from interpwidgets.models.generating import Sampling
 from interpwidgets.models.patching import Progress
 from interpwidgets.results.dose_response import DoseResponse
 from interpwidgets.results.steering import SteeredText
-from interpwidgets.widgets.steering import Setting, SteeringView
+from interpwidgets.widgets.steering import SteeringView
+from interpwidgets.widgets.steering_bench import Setting
 from interpwidgets.widgets.tokens_payload import token_infos
 
 #: Seconds between two messages of a text that is being written.

@@ -32,7 +32,7 @@ def steer(model: Any, directions: Any, prompt: Any, **options: Any) -> SteeringV
         >>> import interpwidgets as iw
         >>> model = iw.load("lilliput")
         >>> direction = iw.Direction(np.ones(96), layer=2, name="ones")
-        >>> view = iw.steer(model, direction, "the cat", max_new_tokens=4)
+        >>> view = iw.steer(model, direction, "the movie was", max_new_tokens=4)
         >>> view.result.changed()
         ((), ())
 

@@ -276,7 +276,16 @@ class _Runs:
     ) -> bool:
         """Run one prompt's cells."""
         pair, measure = _as_pair(self.prompts[at]), self.metrics[at]
-        return self.plan.sweep(pair, donor, self.columns, measure, into, batch, teller)
+        return self.plan.sweep(
+            pair,
+            donor,
+            self.columns,
+            measure,
+            into,
+            batch,
+            teller,
+            tokens=measure.tokens,
+        )
 
 
 def _as_pair(prompt: Tokens) -> PromptPair:

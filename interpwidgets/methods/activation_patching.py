@@ -85,7 +85,8 @@ def activation_patching(
             changed words between them where as many; or (clean, corrupted) pairs of
             positions. Cells whose token has no partner are NaN.
         prepend_bos: As of ``iw.attention``.
-        batch: How many patched runs share a forward; by default what fits 256 MB.
+        batch: How many patched runs share a forward; by default what fits 256 MB, or a
+            quarter of what is free.
         progress: Called with how far it is, after each forward.
         watch: Called before that with the grid so far: cells to come are NaN.
 
@@ -129,10 +130,21 @@ def activation_patching(
 
     teller = ProgressTeller(raw.size, tell)
     for at, pair in enumerate(pairs):
+        measure = runs.metrics[at]
         done = done and _swept(
-            plan, pair, runs.donor(at), runs.columns, runs.metrics[at], raw[at], batch, teller
+            plan,
+            pair,
+            runs.donor(at),
+            runs.columns,
+            measure,
+            raw[at],
+            batch,
+            teller,
+            None,
+            measure.tokens,
         )
-    return runs.grid(raw, note="" if done else note_of(raw))
+    notes = plan.note, "" if done else note_of(raw)
+    return runs.grid(raw, note=". ".join(filter(None, notes)))
 
 
 def _swept(plan: GridPlan, *sweep: Any) -> bool:
@@ -211,6 +223,7 @@ def patching_control(
                 batch,
                 teller,
                 wanted,
+                runs.metrics[at].tokens,
             )
         if not done:  # a draw that is not complete would bias the mean
             break

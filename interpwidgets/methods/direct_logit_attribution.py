@@ -18,7 +18,7 @@ from interpwidgets.models.loading import ready
 from interpwidgets.models.prompts import Batch, read_prompts
 from interpwidgets.models.readout import Targets, soft_cap, target_directions
 from interpwidgets.models.running import MethodReader, Run, refuse_large
-from interpwidgets.models.targets import check_count, directions, from_end, token_ids
+from interpwidgets.models.targets import Words, check_count, from_end, targets_of
 from interpwidgets.models.token_text import read_tokens
 from interpwidgets.models.tracing import forward
 from interpwidgets.reads.attribution import component_reads, layer_reads, source_reads
@@ -81,7 +81,7 @@ def direct_logit_attribution(
     Example:
         >>> import interpwidgets as iw
         >>> model = iw.load("lil-attn-2l")
-        >>> found = iw.direct_logit_attribution(model, [1, 5, 6, 7, 5], 6, against=7)
+        >>> found = direct_logit_attribution(model, [1, 5, 6, 7, 5], 6, against=7)
         >>> bool(abs(found.remainder[0]) < 1e-3)
         True
 
@@ -94,15 +94,9 @@ def direct_logit_attribution(
     batch = read_prompts(prompt, model, prepend_bos=prepend_bos)
     if not batch.prompts:
         raise PromptError("attribution takes text, token ids or chat messages.")
-    if direction is not None and (target is not None or against is not None):
-        raise ResultError(
-            "a direction takes the place of tokens; leave out target and against."
-        )
     n = len(batch.prompts)
     method = DirectLogitAttributionMethod(
-        target=token_ids(target, n, model, "target"),
-        against=token_ids(against, n, model, "against"),
-        direction=directions(direction, n, model),
+        **targets_of(model, target, against, direction, n),
         by=tuple([by] if isinstance(by, str) else by),
         pos=from_end(pos, batch),
         max_bytes=max_bytes,
@@ -198,9 +192,7 @@ class DirectLogitAttributionMethod:
         return _FLOAT * numbers
 
     def check_bytes(self, adapter: Adapter, n_prompts: int, n_tokens: int) -> None:
-        """Refuse what would pass ``max_bytes``, and targets of other prompts."""
-        for name in _PER_PROMPT:
-            check_count(name, len(getattr(self, name)), n_prompts)
+        """Refuse what would pass ``max_bytes``."""
         needed = n_prompts * self.bytes_of_prompt(adapter, n_tokens)
         what = f"attribution of {n_prompts} prompts × {n_tokens:,} tokens"
         refuse_large(what, needed, self.max_bytes, "Split fewer things, by=['head']")
@@ -210,8 +202,14 @@ class DirectLogitAttributionMethod:
         run: Run,
         previous: Sequence[DirectLogitAttribution] = (),  # noqa: ARG002
     ) -> tuple[DirectLogitAttribution, ...]:
-        """Return one Result per prompt; of a generation, of its last pass."""
+        """Return one Result per prompt; of a generation, of its last pass.
+
+        Raises:
+            PromptError: A prompt has no such position, or there are others than were named.
+        """
         assert run.model is not None  # a MethodReader's run has one
+        for name in _PER_PROMPT:
+            check_count(name, len(getattr(self, name)), run.capture.n_prompts)
         columns = [self._column(run, prompt) for prompt in range(run.capture.n_prompts)]
         targets, words = self._targets(run, run.model)
         parts = Decomposition(run.model, run, targets)
@@ -223,26 +221,28 @@ class DirectLogitAttributionMethod:
         """Return the explained position of a prompt, from 0."""
         n, span = run.capture.n_tokens, run.capture.span(prompt)
         pos = self.pos[prompt if len(self.pos) > 1 else 0]
+        if run.capture.n_steps > 1 and pos != -1:
+            raise PromptError(
+                f"of a generation only the last token is explained; pos is {pos}."
+            )
         if not span.start <= n + pos < span.stop:
             raise PromptError(
-                f"position {pos} from the end is padding of prompt {prompt}, which has "
-                f"{run.capture.length(prompt)} tokens; the batch has {n} columns."
+                f"there is no position {pos} from the end in prompt {prompt}, which has "
+                f"{run.capture.length(prompt)} tokens."
             )
         return n + pos - span.start
 
-    def _targets(self, run: Run, model: Model) -> tuple[Targets, tuple[str, ...]]:
+    def _targets(self, run: Run, model: Model) -> tuple[Targets, Words]:
         n = run.capture.n_prompts
         if self.direction:
             rows = torch.tensor(self.direction, dtype=torch.float64).expand(n, -1)
-            return Targets(rows, torch.zeros(n, dtype=torch.float64)), ("direction",) * n
+            return Targets(rows, torch.zeros(n, dtype=torch.float64)), Words()
         most = row_of(run, "logits").argmax(-1)
         ids = torch.tensor(self.target).expand(n) if self.target else most
         less = torch.tensor(self.against).expand(n) if self.against else None
-        words = [f"{text!r}" for text in read_tokens(run.tokenizer, ids.tolist()).text]
-        if less is not None:
-            minus = read_tokens(run.tokenizer, less.tolist()).text
-            words = [f"{one} − {other!r}" for one, other in zip(words, minus, strict=True)]
-        return target_directions(model, ids, less), tuple(words)
+        both = [[] if of is None else of.tolist() for of in (ids, less)]
+        words = Words(*(read_tokens(run.tokenizer, of).text for of in both))
+        return target_directions(model, ids, less), words
 
 
 @dataclass(frozen=True)
@@ -253,7 +253,7 @@ class _Whole:
     run: Run
     parts: Decomposition
     given: torch.Tensor
-    words: tuple[str, ...]
+    words: Words
 
     @cached_property
     def components(self) -> dict[str, torch.Tensor]:
@@ -320,7 +320,9 @@ class _Whole:
             more["source"] = self._sources(prompt)
         return DirectLogitAttribution(
             provenance=self.run.provenance(*self._sites(), prompt=prompt),
-            targets=(self.words[prompt],),
+            targets=(self.words.of(prompt),),
+            toward=self.words.toward[prompt : prompt + 1],
+            over=self.words.over[prompt : prompt + 1],
             measure=self._measure(),
             pos=(pos,),
             tokens=(self.run.tokens(prompt),),

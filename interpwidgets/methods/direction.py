@@ -152,13 +152,14 @@ def load_direction(path: str | Path, model: Any = None) -> Direction:
 
 def _check_fits(found: Direction, adapter: Adapter) -> None:
     """Refuse a direction that the model has no place for; warn of another model's."""
-    adapter.place(found.site, 0 if found.layer is None else found.layer)
+    adapter.place(found.site, 0)  # refuses what the architecture lacks
     width = adapter.width(found.site)
     if len(found) != width:
         raise DirectionError(
             f"{found.name} is {len(found)} wide; {found.site} of {adapter.name} is {width}. It "
             f"was made on {found.origin.model or 'a model not known'}: load that one."
         )
+    adapter.place(found.site, found.layer or 0)
     theirs = (found.origin.model, found.origin.revision)
     if found.origin.model and theirs != (adapter.name, adapter.revision):
         warnings.warn(

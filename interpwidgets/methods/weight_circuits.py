@@ -14,12 +14,7 @@ from interpwidgets.errors import ResultError
 from interpwidgets.models.adapter import Adapter, Model, adapter_of, module_of
 from interpwidgets.models.dtype import dtype_of
 from interpwidgets.models.exclusive import exclusive
-from interpwidgets.models.head_weights import (
-    HeadWeights,
-    attention_norms,
-    check_heads,
-    head_weights,
-)
+from interpwidgets.models.head_weights import HeadWeights, check_heads, folded_head_weights
 from interpwidgets.models.loading import ready
 from interpwidgets.models.lora import describe_adapter
 from interpwidgets.models.vocabulary_weights import (
@@ -92,7 +87,7 @@ def weight_circuits(
     kept = check_members("layer", layers, adapter.n_layers, of=adapter.name)
     with exclusive(module_of(model)):
         vocabulary = vocabulary_weights(model, fold_norm=fold_norms)
-        weights = _weights_of(model, kept, fold_norms=fold_norms)
+        weights = folded_head_weights(model, kept, fold_norms=fold_norms)
     rng = torch.Generator().manual_seed(seed)
     middle = vocabulary.through()
     diagonals = _diagonals(weights, vocabulary, n_tokens, rng)
@@ -139,19 +134,10 @@ def head_matrix(
     if circuit not in ("ov", "qk"):
         raise ResultError(f"a head has the circuits 'ov' and 'qk'; got {circuit!r}.")
     with exclusive(module_of(model)):
-        (one,) = _weights_of(model, (layer,), fold_norms=fold_norms)
+        (one,) = folded_head_weights(model, (layer,), fold_norms=fold_norms)
     made = one.v[head] @ one.o[head] if circuit == "ov" else one.q[head] @ one.k[head].T
     matrix: np.ndarray = made.numpy()
     return matrix
-
-
-def _weights_of(model: Model, layers: Sequence[int], *, fold_norms: bool) -> list[HeadWeights]:
-    if not fold_norms:
-        return [head_weights(model, layer) for layer in layers]
-    norms = attention_norms(model)
-    return [
-        head_weights(model, layer, norms[layer].before, norms[layer].behind) for layer in layers
-    ]
 
 
 # ----------------------------------------------------------------------------- copying

@@ -45,7 +45,8 @@ def site_gradients(
     with exclusive(module), contextlib.ExitStack() as hooks, torch.enable_grad():
         for layer, place in places.items():
             target = module.get_submodule(place.path)
-            hooks.enter_context(_probing(target, place, layer, probes))
+            in_place = site == "resid_mid"  # the layer adds to the same tensor afterwards
+            hooks.enter_context(_probing(target, place, layer, probes, in_place=in_place))
         logits = module(**inputs).logits[0, -1]
         wanted = weights(logits.detach().double().cpu().numpy())
         given = torch.from_numpy(wanted).to(logits)
@@ -67,13 +68,15 @@ def _probing(
     place: Place,
     layer: int,
     probes: dict[int, tuple[torch.Tensor, torch.Tensor]],
+    *,
+    in_place: bool,
 ) -> Any:
     """Add zeros to a module's input or output, and keep both."""
 
     def probed(tensor: torch.Tensor) -> torch.Tensor:
         zeros = torch.zeros_like(tensor, requires_grad=True)
         probes[layer] = (tensor.detach(), zeros)
-        return tensor + zeros
+        return tensor.add_(zeros) if in_place else tensor + zeros
 
     if place.slot == "input":
         return target.register_forward_pre_hook(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -125,6 +125,28 @@ def attention_norms(model: Model) -> list[LayerNorms]:
         read = None if before is None else read_norm(before, model, adapter.d_model)
         found.append(LayerNorms(read, behind))
     return found
+
+
+def folded_head_weights(
+    model: Model, layers: Sequence[int], *, fold_norms: bool = True
+) -> list[HeadWeights]:
+    """Return the matrices of several layers' heads, through the norms around attention.
+
+    Args:
+        model: An nnsight model.
+        layers: Which.
+        fold_norms: Whether gains and means of those norms are part of the matrices.
+
+    Raises:
+        SiteError: As of ``head_weights``.
+        ModelError: As of ``head_weights``.
+    """
+    if not fold_norms:
+        return [head_weights(model, layer) for layer in layers]
+    norms = attention_norms(model)
+    return [
+        head_weights(model, layer, norms[layer].before, norms[layer].behind) for layer in layers
+    ]
 
 
 def _sources_of_queries(model: Model) -> dict[str, nn.Module]:

@@ -42,6 +42,19 @@ class Edit:
     """What else a reader must know, once the prompts are known."""
 
 
+@dataclass(frozen=True)
+class Skip(Edit):
+    """A layer that is not run: it gives what it is told to."""
+
+    gives: torch.Tensor | None = None
+    """``[prompt, pos, d_model]``."""
+
+    @classmethod
+    def of_layer(cls, layer: int, gives: torch.Tensor) -> Skip:
+        """Return the skip of one layer."""
+        return cls("resid_post", layer, lambda *_: None, words="", gives=gives)
+
+
 def edits_of(part: Part | Edit, adapter: Adapter, tokenizer: Any | None = None) -> list[Edit]:
     """Return what an intervention does in one run, a layer each, checked against the model.
 
@@ -142,9 +155,15 @@ def workers_of(
         for edit in edits_of(part, adapter, tokenizer):
             edits.setdefault((edit.site, edit.layer), []).append(edit)
     return [
-        (PatternWorker if site == "pattern" else EditWorker)(model, adapter, of_place, capture)
+        _worker_for(site, of_place)(model, adapter, of_place, capture)
         for (site, _), of_place in edits.items()
     ]
+
+
+def _worker_for(site: str, edits: Sequence[Edit]) -> type[EditWorker]:
+    if isinstance(edits[0], Skip):
+        return SkipWorker
+    return PatternWorker if site == "pattern" else EditWorker
 
 
 class EditWorker(Mediator):
@@ -181,7 +200,10 @@ class EditWorker(Mediator):
 
     def _changed(self, value: Any) -> Any:
         """Return a copy of a module's input or output with the edits made on it."""
-        value = with_own_copy(value, self._place)
+        # The stream between attention and MLP is no module's input alone: the layer adds to
+        # the same tensor what the MLP makes of it. So there the tensor itself is changed.
+        if self._edits[0].site != "resid_mid":
+            value = with_own_copy(value, self._place)
         with torch.no_grad():
             tensor = self._adapter.at_site(value, self._place, self._capture.n_prompts)
             self._make_edits(tensor)
@@ -194,6 +216,16 @@ class EditWorker(Mediator):
             if edit.words:
                 self._capture.intervened[edit.words] = None
             self._capture.add_note(edit.note(self._capture))
+
+
+class SkipWorker(EditWorker):
+    """Lets a layer give what it is told to, without running it."""
+
+    def _visit(self) -> None:
+        given = getattr(self._edits[0], "gives", None)
+        # Of a tuple, models take the stream alone; attention weights may be behind it.
+        output = given if self._place.item is None else (given, None)
+        self.skip(f"{self._path}.skip", output)
 
 
 class PatternWorker(EditWorker):

@@ -16,6 +16,10 @@ BYTES_PER_WEIGHT = 8
 
 _MEMINFO = Path("/proc/meminfo")
 
+#: Of the memory that is free, how much work of ours may take beside the model, and at most
+#: how many bytes.
+_SHARE, _BUDGET = 1 / 4, 2**28
+
 
 def pattern_peak(adapter: Adapter, n_prompts: int, n_tokens: int) -> int:
     """Return the bytes that making attention weights needs beside the model.
@@ -41,6 +45,12 @@ def free_bytes(device: torch.device) -> int | None:
         lines = dict(line.split(":", 1) for line in _MEMINFO.read_text().splitlines())
         return int(lines["MemAvailable"].split()[0]) * 1024 if "MemAvailable" in lines else None
     return None
+
+
+def budget(device: torch.device) -> int:
+    """Return how many bytes the rows of a forward may take: 256 MB, less where less is free."""
+    free = free_bytes(device)
+    return _BUDGET if free is None else min(_BUDGET, int(free * _SHARE))
 
 
 def check_pattern_memory(

@@ -10,15 +10,14 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from interpwidgets.models.adapter import Adapter, Model, adapter_of
+from interpwidgets.models.adapter import Model, adapter_of, module_of
 from interpwidgets.models.capture import Capture, Read
-from interpwidgets.models.intervening import Edit
+from interpwidgets.models.intervening import Edit, Skip
 from interpwidgets.models.keeping import keep, whole
+from interpwidgets.models.memory import budget
 from interpwidgets.models.prompts import Batch, Prompt
 from interpwidgets.models.running import Run
 
-#: Bytes that the rows of one forward may take beside the model, by default.
-BUDGET = 2**28
 MOST_ROWS = 64
 
 #: Of one pair and one layer: ``[pos, *axes]`` of the other run; of a pattern ``[head, ...]``.
@@ -100,6 +99,7 @@ def patched_logits(
     cells: Sequence[Cell],
     donor: Donor,
     rows: int | None = None,
+    before: Donor | None = None,
 ) -> Iterator[tuple[int, Float[np.ndarray, "cell d_vocab"]]]:
     """Yield (first cell, logits after the last token) of several cells at a time.
 
@@ -112,25 +112,50 @@ def patched_logits(
         cells: What to patch; neighbours share a forward.
         donor: The values to put there.
         rows: Rows of one forward; by default what fits 256 MB, at most 64.
+        before: The prompt's own stream before layers, ``[pos, d_model]``: what is before a
+            patch is not computed again. Cells are then in order of layer.
     """
-    rows = rows or rows_that_fit(adapter_of(model), len(ids))
-    for start in range(0, len(cells), rows):
-        chunk = cells[start : start + rows]
-        edits = _edits(site, chunk, donor)
+    rows = rows or rows_that_fit(model, len(ids))
+    for start, chunk in _chunks(cells, rows, apart=bool(before)):
+        edits = [*_skips(model, chunk, before or {}), *_edits(site, chunk, donor)]
         run, _ = keep(model, _batch(ids, len(chunk)), [_LAST_LOGITS], edits, last_logits=True)
         yield start, run.visits("logits")[0].numpy()
 
 
-def rows_that_fit(adapter: Adapter, n_tokens: int) -> int:
+def rows_that_fit(model: Model, n_tokens: int) -> int:
     """Return how many rows of a prompt one forward may have.
 
     Args:
-        adapter: The model's.
+        model: The nnsight model.
         n_tokens: Tokens of the prompt.
     """
+    adapter, device = adapter_of(model), next(module_of(model).parameters()).device
     widest = 8 * adapter.d_model + 2 * (adapter.d_mlp or 0) + 2 * adapter.n_heads * n_tokens
     one = 4 * n_tokens * (widest + (adapter.d_vocab or 0))
-    return max(1, min(MOST_ROWS, BUDGET // one))
+    return max(1, min(MOST_ROWS, budget(device) // one))
+
+
+def _chunks(
+    cells: Sequence[Cell], rows: int, *, apart: bool
+) -> Iterator[tuple[int, Sequence[Cell]]]:
+    """Yield neighbours that share a forward; ``apart``: of one layer each."""
+    start = 0
+    while start < len(cells):
+        chunk = cells[start : start + rows]
+        if apart:
+            chunk = [cell for cell in chunk if cell.layer == chunk[0].layer]
+        yield start, chunk
+        start += len(chunk)
+
+
+def _skips(model: Model, cells: Sequence[Cell], before: Donor) -> list[Skip]:
+    """Return what stands in for the layers before the first patch."""
+    first = min(cell.layer for cell in cells)
+    if first not in before:
+        return []
+    stream = before[first].to(next(module_of(model).parameters()).device)
+    stream = stream.expand(len(cells), *stream.shape)
+    return [Skip.of_layer(layer, stream) for layer in range(first)]
 
 
 def _last_logits(

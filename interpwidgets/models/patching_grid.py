@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -12,14 +12,8 @@ from interpwidgets.errors import InterventionError, PromptError, SiteError, near
 from interpwidgets.interventions.value import HEAD_SITES
 from interpwidgets.models.adapter import Adapter, Model, adapter_of
 from interpwidgets.models.pairs import PromptPair
-from interpwidgets.models.patching import (
-    Cell,
-    Donor,
-    ProgressTeller,
-    Recorded,
-    patched_logits,
-    record,
-)
+from interpwidgets.models.patching import Cell, Donor, ProgressTeller, Recorded, record
+from interpwidgets.models.patching_engine import PatchingEngine
 from interpwidgets.results.pair_grid import DIRECTIONS
 
 #: Sites that are patched head by head unless told otherwise.
@@ -51,8 +45,21 @@ class GridPlan:
         heads: Sequence[int] | None,
         positions: Sequence[int] | None,
         neurons: Sequence[int] | None = None,
+        *,
+        march: bool = True,
     ) -> None:
         """Check what was asked for.
+
+        Args:
+            model: The nnsight model.
+            site: What is patched.
+            by: What the columns are; None: what suits the site.
+            direction: Which run is changed.
+            layers: The rows; None: all.
+            heads: Which heads; None: all.
+            positions: Which positions; None: all.
+            neurons: Which neurons of each layer, where those are the columns.
+            march: As of ``PatchingEngine``.
 
         Raises:
             SiteError: The site cannot be patched, or the architecture lacks it.
@@ -81,6 +88,7 @@ class GridPlan:
         self.positions = positions
         #: Positions that a grid of heads patches; None: all that have a partner.
         self._chosen: frozenset[int] | None = None
+        self._engine = PatchingEngine(model, site, march=march)
 
     def _neurons(self, neurons: Sequence[int] | None, adapter: Adapter) -> tuple[int, ...]:
         if self.by != "neuron":
@@ -161,6 +169,7 @@ class GridPlan:
         rows: int | None,
         teller: ProgressTeller,
         wanted: np.ndarray | None = None,
+        tokens: Sequence[int] = (),
     ) -> bool:
         """Run one pair's cells, and return whether all were; an interrupt ends it.
 
@@ -173,6 +182,8 @@ class GridPlan:
             rows: Patched runs in one forward; None: what fits.
             teller: Is told how many are done.
             wanted: Which cells to run; all by default.
+            tokens: The only ones whose logits the metric looks at; all by default. The
+                others are NaN to it.
         """
         places, cells = [], []
         for at in np.ndindex(into.shape):
@@ -183,13 +194,28 @@ class GridPlan:
         teller.add(into.size - len(cells))
         ids = pair.into(self.direction)[0].ids
         try:
-            for start, logits in patched_logits(self.model, ids, self.site, cells, donor, rows):
-                for at, row in zip(places[start:], logits, strict=False):
-                    into[at] = measure(row)
-                teller.add(len(logits))
+            for done, logits in self._engine.logits(ids, cells, donor, rows, tokens):
+                for one, row in zip(done, self._whole_rows(logits, tokens), strict=True):
+                    into[places[one]] = measure(row)
+                teller.add(len(done))
         except KeyboardInterrupt:
             return False
         return True
+
+    @property
+    def note(self) -> str:
+        """How the cells were run, for the provenance; empty before any was."""
+        return self._engine.note
+
+    def _whole_rows(self, logits: np.ndarray, tokens: Sequence[int]) -> Iterator[np.ndarray]:
+        """Yield logits over the whole vocabulary."""
+        for row in logits:
+            if not tokens:
+                yield row
+                continue
+            whole = np.full(adapter_of(self.model).d_vocab or 0, np.nan)
+            whole[list(tokens)] = row
+            yield whole
 
 
 def shifted(donor: Donor, by: int, like: Donor, site: str) -> Donor:

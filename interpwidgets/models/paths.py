@@ -189,7 +189,7 @@ class PathPlan:
             rows: Runs in one forward; None: what fits.
             teller: Is told how many are done.
         """
-        rows = rows or rows_that_fit(self._adapter, len(ids))
+        rows = rows or rows_that_fit(self.model, len(ids))
         if not mapping:
             teller.add(into.size)
             return True

@@ -68,7 +68,7 @@ def keep_rows(
         value: A site's tensor.
         pos: As of ``component_reads``.
     """
-    columns = _columns(pos, value.shape[0])
+    columns = _columns(pos, *value.shape[:2])
     return value[torch.arange(value.shape[0]), columns].float()
 
 
@@ -81,7 +81,7 @@ def keep_queries(
         pattern: Softmaxed weights of one layer.
         pos: As of ``component_reads``.
     """
-    columns = _columns(pos, pattern.shape[0])
+    columns = _columns(pos, pattern.shape[0], pattern.shape[2])
     return pattern[torch.arange(pattern.shape[0]), :, columns].float()
 
 
@@ -96,5 +96,10 @@ def keep_values(
     return values.flatten(2).float()
 
 
-def _columns(pos: tuple[int, ...], n_prompts: int) -> torch.Tensor:
-    return torch.tensor(pos * n_prompts if len(pos) == 1 else pos)
+def _columns(pos: tuple[int, ...], n_prompts: int, n_tokens: int) -> torch.Tensor:
+    """Return one column per prompt, whatever was asked for.
+
+    A read that fails would end the run of every view; the method refuses by itself, later.
+    """
+    each = pos if len(pos) == n_prompts else pos[:1] * n_prompts
+    return torch.tensor([max(one, -n_tokens) for one in each])

@@ -40,6 +40,9 @@ class Metric:
     floor: float = 0.0
     """A range between clean and corrupted as small as this is rounding."""
 
+    tokens: tuple[int, ...] = ()
+    """The only ones whose logits it looks at; empty: all."""
+
     def __call__(self, logits: Logits) -> float:
         """Return the metric of one run.
 
@@ -89,7 +92,14 @@ def logit_difference(correct: int, wrong: int, words: str) -> Metric:
         return _one(correct, logits) - _one(wrong, logits)
 
     title = f"logit difference {words}"
-    return Metric(title, "logits", lambda x: x[correct] - x[wrong], gradient, 1e-4)
+    return Metric(
+        title,
+        "logits",
+        lambda x: x[correct] - x[wrong],
+        gradient,
+        floor=1e-4,
+        tokens=(correct, wrong),
+    )
 
 
 def probability(correct: int, words: str) -> Metric:

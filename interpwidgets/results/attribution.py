@@ -37,6 +37,9 @@ _AXES: dict[str, tuple[str, ...]] = {
     "source": ("layer", "head", "key_pos"),
 }
 
+#: Fields with an entry for each prompt that are no arrays.
+_PER_PROMPT = ("targets", "toward", "over", "pos", "tokens")
+
 _SHOWN = 5
 
 #: In many dimensions a product with a random direction is as good as normal.
@@ -89,6 +92,12 @@ class DirectLogitAttribution(Result):
 
     cap: float = 0.0
     """Of the model's soft-cap on its logits; 0: it has none."""
+
+    toward: tuple[str, ...] = ()
+    """The token that the numbers of each prompt push towards; empty for a direction."""
+
+    over: tuple[str, ...] = ()
+    """The token whose logit is subtracted on each prompt; empty for none."""
 
     head: Float[np.ndarray, "prompt layer head"] | None = None
     """float32."""
@@ -217,7 +226,7 @@ class DirectLogitAttribution(Result):
             value = getattr(self, field.name)
             if isinstance(value, np.ndarray):
                 fields[field.name] = value[index : index + 1]
-        for name in ("targets", "pos", "tokens"):
+        for name in _PER_PROMPT:
             fields[name] = getattr(self, name)[index : index + 1]
         if self.source is not None:
             fields["source"] = fields["source"][..., : len(self.tokens[index])]
@@ -231,7 +240,7 @@ class DirectLogitAttribution(Result):
             parts: At least one, of the same model and breakdowns.
         """
         first, fields = parts[0], dict[str, Any]()
-        for name in ("targets", "pos", "tokens"):
+        for name in _PER_PROMPT:
             fields[name] = tuple(one for part in parts for one in getattr(part, name))
         longest = max(len(tokens) for tokens in fields["tokens"])
         for field in dataclasses.fields(first):

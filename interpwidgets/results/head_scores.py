@@ -300,12 +300,19 @@ class HeadScores(Result):
             score: One of ``scores``.
             n: At most so many.
         """
+        beyond = self.beyond(score)
+        return [self._in_words(score, at) for at in self.ranked(score) if beyond[at]][:n]
+
+    def beyond(self, score: str) -> Bool[np.ndarray, "layer head"]:
+        """Return which heads are beyond the chance level, with the interval if there is one.
+
+        Args:
+            score: One of ``scores``.
+        """
         value, even, (low, high) = self.of(score), self.uniform_of(score), self.interval(score)
         if score in LOWEST_FIRST:
-            beyond = np.where(np.isnan(high), value, high) < even
-        else:
-            beyond = np.where(np.isnan(low), value, low) > even
-        return [self._in_words(score, at) for at in self.ranked(score) if beyond[at]][:n]
+            return np.where(np.isnan(high), value, high) < even
+        return np.where(np.isnan(low), value, low) > even
 
     def _in_words(self, score: str, at: tuple[int, int]) -> str:
         words = f"{head_name(*at)} {number_text(self.of(score)[at])}"

@@ -105,7 +105,7 @@ class ProbeResult(Result):
     high: Float[np.ndarray, "part metric method position layer"]
     """float32."""
 
-    shuffled: Float[np.ndarray, "metric method position layer draw"]
+    shuffled: Float[np.ndarray, "metric method position layer shuffle"]
     """float32, a control: held out, all labels in an order that means nothing."""
 
     random: Float[np.ndarray, "metric position layer random_draw"]

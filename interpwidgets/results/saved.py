@@ -12,6 +12,7 @@ from interpwidgets.results.attribution import DirectLogitAttribution
 from interpwidgets.results.base import Result, read_saved
 from interpwidgets.results.dose_response import DoseResponse
 from interpwidgets.results.head_scores import HeadScores
+from interpwidgets.results.head_table import HeadTable
 from interpwidgets.results.lens import LogitLens
 from interpwidgets.results.lens_control import LensControl
 from interpwidgets.results.lens_training import LensTraining
@@ -21,6 +22,7 @@ from interpwidgets.results.probe import ProbeResult
 from interpwidgets.results.singular_directions import SingularDirections
 from interpwidgets.results.steering import SteeredText
 from interpwidgets.results.token_values import TokenValues
+from interpwidgets.results.vocabulary_circuit import VocabularyCircuit
 from interpwidgets.results.weight_circuits import WeightCircuits
 
 KINDS: dict[str, type[Result]] = {
@@ -32,6 +34,7 @@ KINDS: dict[str, type[Result]] = {
         DirectLogitAttribution,
         DoseResponse,
         HeadScores,
+        HeadTable,
         LensControl,
         LensTraining,
         LogitLens,
@@ -41,6 +44,7 @@ KINDS: dict[str, type[Result]] = {
         SingularDirections,
         SteeredText,
         TokenValues,
+        VocabularyCircuit,
         WeightCircuits,
     )
 }

@@ -30,17 +30,19 @@ _TRACK = "padding:1px 0;width:160px;min-width:160px"
 _HALF = 80
 
 
-def attribution_html(result: DirectLogitAttribution) -> str:
+def attribution_html(result: DirectLogitAttribution, message: str = "") -> str:
     """Return the bars of every breakdown, what they sum to, and where they come from.
 
     Args:
         result: The numbers.
+        message: What else a reader must know of the state.
     """
+    said = f"<p><b>{html.escape(message)}</b></p>" if message else ""
     tables = "".join(_table(result, by) for by in drawable(result))
     facts = html.escape(" ".join(_facts(result)))
     return (
         f'<div style="{_ROOT}"><p><b>Direct logit attribution</b> '
-        f'{html.escape(result.summary())}</p><div style="{_TABLES}">{tables}</div>'
+        f'{html.escape(result.summary())}</p>{said}<div style="{_TABLES}">{tables}</div>'
         f"<p><small>{facts}<br>{html.escape(_stamp(result))}</small></p></div>"
     )
 

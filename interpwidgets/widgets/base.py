@@ -60,6 +60,9 @@ class Feeder(Protocol):
     def read_also(self, view: View, **more: Any) -> None:
         """Queue the run on screen once more, reading more for this view from now on."""
 
+    def read_anew(self, view: View, **more: Any) -> None:
+        """Do the same at once, from a cell."""
+
     @property
     def ablation(self) -> Ablation | None:
         """What is ablated in the run on screen."""
@@ -201,6 +204,20 @@ class View(LinkedWidget):
             self.set_status("stale", f"{name} failed ({what}); this is how far it came")
         else:
             self.set_status("stale", f"{name} failed ({what}); this is run {shown}")
+
+    def show_refusal(self, run: int, what: str) -> None:
+        """Keep the last good picture and say why a later run cannot be shown here.
+
+        Args:
+            run: The number of that run, which other views show.
+            what: Why, in words.
+        """
+        if self.result is None:
+            self.set_status("error", f"run {run} cannot be shown here: {what}")
+        else:
+            shown = self.result.provenance.run
+            said = f"run {run} cannot be shown here: {what} This is run {shown}"
+            self.set_status("stale", said)
 
     def attach(self, feeder: Feeder) -> None:
         """Be fed by a board from now on, and no more by the one before."""

@@ -12,8 +12,8 @@ from interpwidgets.results.patched_run import PatchedRun, place_in
 from interpwidgets.results.patching import PatchingGrid
 from interpwidgets.widgets.base import View
 from interpwidgets.widgets.bundle import packed_module, read_bundle
+from interpwidgets.widgets.contract.common import CancelRequest
 from interpwidgets.widgets.contract.patching import (
-    CancelRequest,
     CellRequest,
     ExactRequest,
     PatchControlRequest,

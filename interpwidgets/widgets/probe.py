@@ -189,8 +189,9 @@ class ProbePanel(ShownEarly):
     @property
     def _probe(self) -> int:
         result = self.probes
-        at = self._place("method", len(result.methods)), self._place(
-            "position", len(result.positions)
+        at = (
+            self._place("method", len(result.methods)),
+            self._place("position", len(result.positions)),
         )
         return at[0] * len(result.positions) + at[1]
 

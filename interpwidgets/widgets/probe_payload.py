@@ -199,9 +199,7 @@ def _wire_scored(one: Scored) -> WireScored:
         "probe": one.probe,
         "target": one.target,
         "tokens": token_infos(one.values.tokens),
-        "turns": [
-            {"role": role, "start": start} for role, start in one.values.tokens.turns()
-        ],
+        "turns": [{"role": role, "start": start} for role, start in one.values.tokens.turns()],
         "read": list(one.read),
         "data": float32_bytes(one.values.values),
     }

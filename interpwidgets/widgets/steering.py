@@ -5,15 +5,13 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar
 
 import traitlets
 
 from interpwidgets.errors import InterventionError, MessageError
 from interpwidgets.interventions import Interventions
 from interpwidgets.interventions.dial import Dial
-from interpwidgets.interventions.value import Part
 from interpwidgets.results.dose_response import DoseResponse
 from interpwidgets.results.steering import SteeredText
 from interpwidgets.results.tokens import Tokens
@@ -28,6 +26,7 @@ from interpwidgets.widgets.contract.steering import (
 )
 from interpwidgets.widgets.linked import Answer
 from interpwidgets.widgets.static_form import Embed
+from interpwidgets.widgets.steering_bench import Setting, SteeringBench
 from interpwidgets.widgets.steering_payload import (
     steering_stamp,
     wire_dial,
@@ -38,58 +37,6 @@ from interpwidgets.widgets.steering_static import steering_html
 from interpwidgets.widgets.tokens_payload import token_infos
 
 NO_MODEL = "this text came without a model to steer: iw.steer(model, directions, prompt=...)."
-
-
-@dataclass(frozen=True)
-class Setting:
-    """Where everything on the panel stands."""
-
-    dials: tuple[Dial, ...]
-    strengths: tuple[float, ...]
-    extras: tuple[Part, ...] = ()
-    on: tuple[bool, ...] = ()
-    max_new_tokens: int = 40
-    temperature: float = 0.0
-    seed: int = 0
-
-    @property
-    def parts(self) -> tuple[Part, ...]:
-        """What is changed."""
-        turned = zip(self.dials, self.strengths, strict=True)
-        dialled = [part for dial, strength in turned for part in dial.at(strength)]
-        extras = [part for part, on in zip(self.extras, self.on, strict=True) if on]
-        return (*dialled, *extras)
-
-
-@runtime_checkable
-class SteeringBench(Protocol):
-    """Who writes the texts of a view."""
-
-    @property
-    def metric(self) -> str:
-        """What a dose-response measures, in words; empty: nothing yet."""
-
-    @property
-    def can_show(self) -> bool:
-        """Whether other views would show the steered run."""
-
-    def write(self, setting: Setting, turn: int) -> SteeredText:
-        """Write both texts now, told to the view as they come."""
-
-    def write_from(self, setting: Setting, turn: int) -> None:
-        """Queue the same; it ends when a later turn begins."""
-
-    def dose(self, setting: Setting, dial: int) -> DoseResponse:
-        """Measure a dial's dose-response now."""
-
-    def dose_from(self, setting: Setting, dial: int) -> None:
-        """Queue the same."""
-
-    def show_from(self, setting: Setting, result: SteeredText, side: str) -> None:
-        """Queue a run of a text for the board's other views."""
-
-    def release(self) -> None:
-        """Forget what waits."""
 
 
 class SteeringView(View):
@@ -181,7 +128,7 @@ class SteeringView(View):
         """
         wanted = self.setting.strengths if strengths is None else strengths
         many = [wanted] if isinstance(wanted, (int, float)) else list(wanted)
-        self._take(self._changed(many, changes))
+        self._take(self.setting.moved(many, changes))
         return self.need_bench().write(self.setting, self.turn)
 
     def dose_response(self, dial: int = 0) -> DoseResponse:
@@ -192,35 +139,6 @@ class SteeringView(View):
         """
         self._check_dial(dial)
         return self.need_bench().dose(self.setting, dial)
-
-    def _changed(self, strengths: Sequence[Any], changes: dict[str, Any]) -> Setting:
-        now = self.setting
-        layers = changes.pop("layers", None)
-        known = {"positions", "on", "max_new_tokens", "temperature", "seed"}
-        if unknown := sorted(set(changes) - known):
-            raise InterventionError(
-                f"steering has no {unknown[0]!r}; it has strengths, layers, "
-                f"{', '.join(sorted(known))}."
-            )
-        if len(strengths) != len(now.dials) or (layers and len(layers) != len(now.dials)):
-            raise InterventionError(
-                f"this view has {len(now.dials)} dials; got {len(strengths)} strengths"
-                + (f" and layers for {len(layers)}." if layers else ".")
-            )
-        if not all(abs(strength) < float("inf") for strength in strengths):
-            raise InterventionError(f"strengths are finite numbers; got {list(strengths)}.")
-        positions = changes.pop("positions", now.dials[0].positions if now.dials else None)
-        dials = [
-            dial.moved_to(layers[at] if layers else None, positions)
-            for at, dial in enumerate(now.dials)
-        ]
-        on = tuple(bool(one) for one in changes.pop("on", now.on))
-        if len(on) != len(now.extras):
-            raise InterventionError(
-                f"this view has {len(now.extras)} further interventions; got {len(on)}."
-            )
-        strong = tuple(float(strength) for strength in strengths)
-        return dataclasses.replace(now, dials=tuple(dials), strengths=strong, on=on, **changes)
 
     def _take(self, setting: Setting) -> None:
         with self._lock:
@@ -325,7 +243,7 @@ class SteeringView(View):
             "turns": [{"role": role, "start": start} for role, start in self._prompt.turns()],
             "dials": [wire_dial(dial, strength) for dial, strength in turned],
             "strongest": self._strongest,
-            "positions": _positions(now, len(self._prompt)),
+            "positions": now.positions(len(self._prompt)),
             "extras": [
                 {"words": str(part), "on": on}
                 for part, on in zip(now.extras, now.on, strict=True)
@@ -375,7 +293,7 @@ class SteeringView(View):
             return []
         now = self.setting
         layers = [list(dial.layers) for dial in now.dials]
-        positions = _positions(now, len(self._prompt))
+        positions = now.positions(len(self._prompt))
         return [
             f"view.steer({list(now.strengths)}, layers={layers}, positions={positions}, "
             f"on={list(now.on)}, max_new_tokens={now.max_new_tokens}, "
@@ -423,7 +341,7 @@ class SteeringView(View):
             "temperature": float(request["temperature"]),
             "seed": request["seed"],
         }
-        self._take(self._changed(request["strengths"], changes))
+        self._take(self.setting.moved(request["strengths"], changes))
         bench.write_from(self.setting, self.turn)
         return {"turn": self.turn}, []
 
@@ -451,16 +369,6 @@ class SteeringView(View):
             self.turn += 1
         bench.write_from(self.setting, self.turn)
         return {}, []
-
-
-def _positions(setting: Setting, n: int) -> list[int] | None:
-    """Return where the dials act in the prompt; None: everywhere."""
-    wanted = setting.dials[0].positions if setting.dials else None
-    if wanted is None:
-        return None
-    many = wanted if isinstance(wanted, (list, tuple)) else [wanted]
-    whole = all(isinstance(one, int) for one in many)
-    return [one % n for one in many] if whole else None
 
 
 def _new(result: SteeredText) -> int:

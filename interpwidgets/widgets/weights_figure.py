@@ -61,7 +61,7 @@ def singular_directions_figure(
         for rank, texts in zip(frame["rank"], frame["write"], strict=True)
     ]
     bars = go.Bar(x=frame["singular"], y=words, orientation="h", marker={"color": _BAR})
-    layout = _layout("Singular directions", result, WIDTHS[width], len(words) + 2)
+    layout = figure_layout("Singular directions", result, WIDTHS[width], len(words) + 2)
     layout["xaxis"] = {"title": "singular value"}
     layout["yaxis"] = {"autorange": "reversed", "type": "category", "automargin": True}
     return go.Figure(bars, layout)
@@ -97,7 +97,7 @@ def _grid(result: WeightCircuits, what: str, width: int) -> go.Figure:
         ygap=1,
         colorbar={"thickness": 8, "len": 0.8, "outlinewidth": 0},
     )
-    layout = _layout(title, result, width, len(down))
+    layout = figure_layout(title, result, width, len(down))
     axis = {"showgrid": False, "zeroline": False, "ticks": "", "type": "category"}
     layout |= {"xaxis": {**axis, "side": "top"}, "yaxis": {**axis, "autorange": "reversed"}}
     return go.Figure(heatmap, layout)
@@ -122,11 +122,19 @@ def _eigenvalues(result: WeightCircuits, width: int) -> go.Figure:
         text=np.repeat(names, rank),
         hovertemplate="%{text}: 10^%{r:.2f}, %{theta:.0f}°<extra></extra>",
     )
-    layout = _layout("Eigenvalues of OV circuits, log10 size", result, width, 24)
+    layout = figure_layout("Eigenvalues of OV circuits, log10 size", result, width, 24)
     return go.Figure(points, layout)
 
 
-def _layout(title: str, result: Any, width: int, n_rows: int) -> dict[str, Any]:
+def figure_layout(title: str, result: Any, width: int, n_rows: int) -> dict[str, Any]:
+    """Return the layout of a figure whose rows are heads or tokens.
+
+    Args:
+        title: Its name.
+        result: The Result, whose summary stands below.
+        width: In pixels.
+        n_rows: How many rows of 16 pixels it has.
+    """
     big = 2 if width > WIDTHS["page"] else 1
     stamp = html.escape(result.summary(), quote=False)
     return {

@@ -148,6 +148,78 @@ export interface UndoRequest {
 	kind: "undo";
 }
 
+export interface Breakdown {
+	name: string;
+	title: string;
+	why: string;
+}
+
+export interface WireBars {
+	by: string;
+	places: [string, number, number, number][];
+	numbers: Bytes;
+	rest_count: number;
+	rest_value: number | null;
+}
+
+export interface SourceStrips {
+	heads: [number, number][];
+	values: Bytes;
+}
+
+export interface AttributionPayload {
+	version: 1;
+	kind: "direct_logit_attribution";
+	run: number;
+	tokens: TokenInfo[];
+	turns: Turn[];
+	same_text: boolean;
+	prompt_index: number;
+	prompt_count: number;
+	n: number;
+	mean: boolean;
+	follow: boolean;
+	pos: number;
+	measure: string;
+	toward: TokenInfo | null;
+	over: TokenInfo | null;
+	target_count: number;
+	layers: number;
+	heads: number;
+	logit: number | null;
+	remainder: number | null;
+	output: number | null;
+	cap: number;
+	breakdowns: Breakdown[];
+	bars: WireBars[];
+	strips: SourceStrips | null;
+	stamp: Stamp;
+	code?: string;
+}
+
+export interface AttributionKept {
+	by: string;
+	order: "size" | "layer";
+	every: boolean;
+	panel_open: boolean;
+	table_open: boolean;
+}
+
+export interface SplitRequest {
+	id: string;
+	kind: "split";
+	by: string;
+	mean: boolean;
+	follow: boolean;
+}
+
+export interface PositionRequest {
+	id: string;
+	kind: "position";
+	run: number;
+	pos: number;
+}
+
 export interface TokenInfo {
 	text: string;
 	special: boolean;
@@ -244,6 +316,121 @@ export interface ReportRequest {
 	id: string;
 	kind: "report";
 	message: string;
+}
+
+export interface CancelRequest {
+	id: string;
+	kind: "cancel";
+}
+
+export interface BoardColumn {
+	name: string;
+	title: string;
+	unit: string;
+	null: string;
+	signed: boolean;
+	values: Bytes;
+	low: Bytes;
+	high: Bytes;
+	beyond: Bytes;
+	lags: number[];
+}
+
+export interface HeadWeightsInfo {
+	rank: number;
+	held: [number, number][];
+	eigenvalues: Bytes;
+	own_rank: Bytes;
+	top_1: Bytes;
+	d_vocab: number;
+	n_tokens: number;
+}
+
+export interface ComposedPair {
+	kind: "q" | "k" | "v";
+	heads: [[number, number], [number, number]];
+	score: number;
+	ratio: number;
+}
+
+export interface ComposedBlock {
+	layer: number;
+	to_layer: number;
+	values: Bytes;
+}
+
+export interface Composition {
+	by: "head" | "layer";
+	values: Bytes;
+	blocks: ComposedBlock[];
+	mean: number;
+	low: number;
+	high: number;
+	n_random: number;
+	pairs: ComposedPair[];
+	beyond: number[];
+	n_pairs: number;
+}
+
+export interface AbsentPart {
+	part: string;
+	why: string;
+}
+
+export interface HeadBoardPayload {
+	version: 1;
+	kind: "head_board";
+	run: number;
+	tokens: TokenInfo[];
+	prompt_index: number;
+	prompt_count: number;
+	layers: number[];
+	heads: number;
+	target: string;
+	scored_on: string;
+	columns: BoardColumn[];
+	weights: HeadWeightsInfo | null;
+	composition: Composition | null;
+	absent: AbsentPart[];
+	runnable: boolean;
+	ablated: Ablated | null;
+	effect: WireEffect | null;
+	stamp: Stamp;
+	code?: string;
+}
+
+export interface HeadBoardKept {
+	panel_open: boolean;
+	table_open: boolean;
+	sort: string;
+	ascending: boolean;
+	layer: number | null;
+	beyond: boolean;
+	kind: "q" | "k" | "v";
+	block: [number, number] | null;
+	mode: "zero" | "mean";
+}
+
+export interface EigenvaluesRequest {
+	id: string;
+	kind: "eigenvalues";
+	run: number;
+	layer: number;
+	head: number;
+}
+
+export interface BlockRequest {
+	id: string;
+	kind: "block";
+	run: number;
+	layer: number;
+	to_layer: number;
+}
+
+export interface SweepRequest {
+	id: string;
+	kind: "sweep";
+	mode: "zero" | "mean";
 }
 
 export interface LensTarget {
@@ -501,11 +688,6 @@ export interface RestoreRequest {
 	id: string;
 	kind: "restore";
 	number: number | null;
-}
-
-export interface CancelRequest {
-	id: string;
-	kind: "cancel";
 }
 
 export interface WireNull {

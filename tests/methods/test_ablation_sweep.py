@@ -195,8 +195,9 @@ def test_an_interrupt_keeps_what_is_done(model: Any) -> None:
             raise KeyboardInterrupt
 
     sweep = sweep_of(model, progress=stop, batch=2)
-    assert np.isfinite(sweep.raw).sum() == 4
-    assert f"interrupted: 4 of {sweep.raw.size} cells" in sweep.provenance.note
+    n_done = np.isfinite(sweep.raw).sum()
+    assert 4 <= n_done < sweep.raw.size
+    assert f"interrupted: {n_done} of {sweep.raw.size} cells" in sweep.provenance.note
 
 
 def test_a_result_is_saved_and_opened(model: Any, tmp_path: Path) -> None:

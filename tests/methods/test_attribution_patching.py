@@ -41,6 +41,15 @@ def test_the_gradients_of_metrics_are_finite_differences(metric: str) -> None:
     "name", ["gpt2", "llama", "gemma2", "gpt_neox", "falcon, groups", "opt"]
 )
 def test_it_is_patching_as_the_patch_goes_to_nothing(name: str, site: str) -> None:
+    assert_is_the_slope_of_patching(name, site)
+
+
+@pytest.mark.parametrize("name", zoo.first_by_default(["gpt2", "opt", "gemma2"], 2))
+def test_it_is_so_for_the_stream_behind_attention(name: str) -> None:
+    assert_is_the_slope_of_patching(name, "resid_mid")
+
+
+def assert_is_the_slope_of_patching(name: str, site: str) -> None:
     module = zoo.make(name).double()
     model = zoo.wrap(module)
     heads = () if site not in "qkvz" else (0, 1)

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import interpwidgets as iw
+from interpwidgets.methods.activation_patching import activation_patching
 from interpwidgets.methods.weight_circuits import weight_circuits
 from interpwidgets.organisms import lilliput
 
@@ -92,7 +93,7 @@ def ioi() -> tuple[Any, dict[str, Any]]:
 def test_one_head_tells_lilliput_who_was_named_twice(ioi: tuple[Any, dict[str, Any]]) -> None:
     """Three later heads carry it to the end; they read it by their values."""
     model, given = ioi
-    grid = iw.activation_patching(model, **given, site="z")
+    grid = activation_patching(model, **given, site="z")
     assert grid.cell_name(*grid.ranked()[0]) == "L0 H1"
     assert grid.values[0, 1] == pytest.approx(1, abs=0.15)
     movers = ["L1 H0", "L2 H0", "L2 H2"]

@@ -392,6 +392,6 @@ def test_the_layer_that_tells_the_names_apart_is_found(lilliput_model: Any) -> N
 
 
 def page_of(found: DirectLogitAttribution) -> str:
-    from interpwidgets.show import PAGES
+    from interpwidgets.widgets.attribution_static import attribution_html
 
-    return PAGES[DirectLogitAttribution](found)
+    return attribution_html(found)

@@ -11,6 +11,8 @@ import torch
 import interpwidgets as iw
 import zoo
 from interpwidgets.errors import InterventionError, MetricError, ResultError, SiteError
+from interpwidgets.methods.activation_patching import activation_patching
+from interpwidgets.methods.attribution_patching import attribution_patching
 from interpwidgets.models.adapter import adapter_of
 from interpwidgets.results.patching import PatchingGrid
 
@@ -19,7 +21,7 @@ ANSWERS = (11, 12)
 
 
 def grid_of(model: Any, **more: Any) -> PatchingGrid:
-    return iw.activation_patching(
+    return activation_patching(
         model, CLEAN, CORRUPTED, **{"answers": ANSWERS, "site": "mlp_post", **more}
     )
 
@@ -60,12 +62,12 @@ def test_every_cell_of_neurons_is_a_plain_hook(name: str) -> None:
 
 def test_the_strongest_are_those_of_the_whole_estimate() -> None:
     model = zoo.wrapped_model("gpt2")
-    every = iw.attribution_patching(
+    every = attribution_patching(
         model, CLEAN, CORRUPTED, answers=ANSWERS, site="mlp_post", neurons=range(128)
     )
     order = np.argsort(-np.abs(every.values).max(axis=0), kind="stable")[:5]
     assert grid_of(model, top=5).columns == tuple(order)
-    estimate = iw.attribution_patching(
+    estimate = attribution_patching(
         model, CLEAN, CORRUPTED, answers=ANSWERS, site="mlp_post", top=5
     )
     assert estimate.columns == tuple(order)

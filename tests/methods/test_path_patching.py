@@ -15,6 +15,7 @@ from torch import nn
 import interpwidgets as iw
 import zoo
 from interpwidgets.errors import InterventionError, MetricError, PromptError, ResultError
+from interpwidgets.methods.direct_logit_attribution import direct_logit_attribution
 from interpwidgets.models.adapter import adapter_of
 from interpwidgets.models.chance import as_far
 from interpwidgets.models.pairs import read_pairs
@@ -308,7 +309,7 @@ def test_direct_paths_to_the_logits_are_direct_attributions(model: Any) -> None:
     """Each head's is what it adds in the clean run, less what it adds in the corrupted one."""
     paths = paths_of(model, through="residual", last_norm="frozen")
     bars = [
-        iw.direct_logit_attribution(model, ids, ANSWERS[0], against=ANSWERS[1]).of("head")
+        direct_logit_attribution(model, ids, ANSWERS[0], against=ANSWERS[1]).of("head")
         for ids in (CLEAN, CORRUPTED)
     ]
     ratio = scale(model._module, CLEAN) / scale(model._module, CORRUPTED)

@@ -211,7 +211,7 @@ def noise_bench(n_shuffled: int, method: str, paired: bool) -> Bench:
     values = rng.standard_normal((1, 300, 24)).astype(np.float32)
     values[0] += target[:, None]  # as easy as can be
     group = np.arange(300) // 2 if paired else np.arange(300)
-    part = (group % 4 == 0).astype(int)
+    part = (np.arange(300) // 2 % 4 == 0).astype(int)
     design = Design(target, group, part, 2, 2, paired=paired, n_shuffled=n_shuffled, n_random=0)
     bench = Bench(design, [SiteRows(np.arange(300), values)], [method])
     bench.run()

@@ -304,6 +304,12 @@ def test_patching_what_enters_the_first_layer_gives_the_other_run(model: Any) ->
     assert torch.equal(run(model, LONG, patch), run(model, other))
 
 
+def test_patching_the_stream_behind_attention_gives_the_other_run(model: Any) -> None:
+    other = [2, 3, 4, 5, 6, 7, 8]
+    patch = Patch.of_run(iw.activations(model, other, "resid_mid", layers=[1]))
+    assert torch.equal(run(model, LONG, patch), run(model, other))
+
+
 def test_a_mapping_says_which_positions_belong_together(model: Any) -> None:
     kept = iw.activations(model, SHORT, "resid_post", layers=[1])
     patch = Patch.of_run(kept, Where(1), mapping=((0, 4), (2, 6)))

@@ -150,3 +150,17 @@ def test_a_page_is_drawn_and_comes_to_rest(load: Load, chromium: str, tmp_path: 
         drawn = drawing.draw(chromium, f"{address}/page.html", built.selector, 30)
     assert drawn.paint_seconds is not None
     assert drawn.errors == ()
+
+
+@pytest.mark.parametrize("family", ["gpt2", pytest.param("llama", marks=pytest.mark.slow)])
+def test_patching_compares_every_way_of_the_same_grid(
+    load: Load, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, family: str
+) -> None:
+    bench = load("bench_patching")
+    monkeypatch.setattr(bench.torch, "set_num_threads", lambda _: None)
+    bench.main(["--quick", "--families", family])
+    printed = capsys.readouterr().out
+    for arm in (bench.OURS, bench.WHOLE, bench.NAIVE, bench.TL):
+        assert printed.count(f"| {arm}") >= 2, arm
+    assert printed.count(f"| {bench.HAND}") == (2 if family == "gpt2" else 0)
+    assert "not installed" in printed

@@ -1,4 +1,4 @@
-"""The probe panel's Python side: what travels, what a choice changes, texts, what is refused."""
+"""The probe panel's Python side: what travels, what a choice changes, texts, refusals."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def test_code_makes_the_same_view(model: Any) -> None:
     view.score([1, 7, 6])
     code = view.code().replace("iw.load('lil-attn-2l')", "given")
     names: dict[str, Any] = {"given": model}
-    exec(code, names)  # noqa: S102 - the product's own text
+    exec(code, names)
     again = names["view"]
     assert again.result.value == pytest.approx(view.result.value, nan_ok=True)
     assert (again.method, again.threshold, again.layer) == ("mean_difference", 0.5, 1)

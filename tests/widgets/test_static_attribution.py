@@ -9,14 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
 
 import interpwidgets as iw
 from interpwidgets.errors import ResultError
 from interpwidgets.results.attribution import DirectLogitAttribution, signed_text
 from interpwidgets.results.base import Provenance
 from interpwidgets.results.tokens import Tokens
-from interpwidgets.show import PAGES, add_formatters
 from interpwidgets.widgets.attribution_static import attribution_html
 
 HOSTILE = '"><script>alert(1)</script>'
@@ -86,20 +84,6 @@ def test_texts_of_models_and_tokens_are_harmless() -> None:
     assert "<script" not in attribution_html(result)
     figure = result.figure("source")
     assert "<script" not in "".join([figure.layout.title.text, *figure.data[0].y])
-
-
-def test_a_bare_result_shows_itself(shell: InteractiveShell) -> None:
-    add_formatters(shell)
-    assert shell.display_formatter is not None
-    data, _ = shell.display_formatter.format(result_of())
-    assert data["text/html"] == PAGES[DirectLogitAttribution](result_of())
-
-
-@pytest.fixture
-def shell() -> Any:
-    InteractiveShell.clear_instance()
-    yield InteractiveShell.instance()
-    InteractiveShell.clear_instance()
 
 
 def test_figures_have_the_numbers_and_intervals() -> None:

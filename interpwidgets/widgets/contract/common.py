@@ -104,3 +104,8 @@ class ReportRequest(TypedDict):
     id: str
     kind: Literal["report"]
     message: str
+
+
+class CancelRequest(TypedDict):
+    id: str
+    kind: Literal["cancel"]

@@ -150,8 +150,3 @@ class RestoreRequest(TypedDict):
     id: str
     kind: Literal["restore"]
     number: int | None
-
-
-class CancelRequest(TypedDict):
-    id: str
-    kind: Literal["cancel"]

@@ -6,6 +6,7 @@ from typing import Literal, NotRequired, TypedDict
 
 from interpwidgets.widgets.contract.common import Bytes, Stamp, TokenInfo, Turn
 
+
 class WireNull(TypedDict):
     name: str
     n: int

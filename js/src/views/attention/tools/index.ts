@@ -1,4 +1,5 @@
 import { isDisabled, memo, set, word } from "../../../shared/dom";
+import { changesOf } from "../../../shared/effect";
 import { plural } from "../../../shared/format";
 import { makePromptPicker } from "../../../shared/prompts";
 import { drawStatus } from "../../../shared/status";
@@ -10,7 +11,7 @@ import type { Core, Tools } from "../view";
 import { makeAlignment } from "./alignment";
 import { makeArcs } from "./arcs";
 import { makeCells } from "./cells";
-import { captionOf, changesOf, subtitle } from "./facts";
+import { captionOf, subtitle } from "./facts";
 import { makeFetch } from "./fetch";
 import { listen } from "./gestures";
 import { makeHeadNames } from "./heads";
