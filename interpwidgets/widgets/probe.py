@@ -308,7 +308,8 @@ class ProbePanel(ShownEarly):
         Args:
             message: Why, in words.
         """
-        self.set_status("stale", message)
+        if self.status["kind"] == "running":  # else the sweep itself failed, and says so
+            self.set_status("live", message)
 
     def set_status(self, kind: Any, message: str = "", **how_far: int) -> None:
         """Say what state the picture is in; with a bench the sweep can be run again."""

@@ -113,8 +113,8 @@ def test_a_text_that_cannot_be_read_is_said_in_the_view(model: Any) -> None:
     assert (answer["ok"], answer["error"]["code"]) == (False, MessageError("").code)
     assert ask(view, "text", text="no such word")["ok"]
     assert worker_of(model).wait(30.0)
-    assert view.status["kind"] == "stale"
-    assert "no such" in view.status["message"] or "nown word" in view.status["message"]
+    assert view.status["kind"] == "live"  # the numbers hold
+    assert "nown word" in view.status["message"]
 
 
 def test_the_layer_is_the_selected_one_or_the_embedding_or_the_best(model: Any) -> None:

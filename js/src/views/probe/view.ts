@@ -57,7 +57,7 @@ export function makeView(base: Base, onMore: () => void) {
 		chrome.update({
 			title: "Probe",
 			sub: payload?.said ?? "",
-			notes: [links.warning].filter(Boolean),
+			notes: [links.warning, status.kind === "live" ? status.message : ""].filter(Boolean),
 			...{ status, drawn: payload !== null, panelOpen: kept.panel_open },
 			stamp: payload
 				? stampLine(payload.stamp, payload.run, offline && "no kernel: saved numbers")
