@@ -62,7 +62,8 @@ const captionOf = (facts: readonly string[], task: string): string =>
 	[
 		...facts,
 		task === "regression" ? "" : "A score above the threshold is taken for the class.",
-		"The layer on screen was chosen on the same texts: report it on others.",
+		"Underlined: the token that the probe reads; at others its direction says what it says there.",
+		"The best layer is best on these same texts: report it on others.",
 	]
 		.filter(Boolean)
 		.join(" ");
