@@ -27,6 +27,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 import interpwidgets as iw
 from interpwidgets.estimators.bench import Bench
+from interpwidgets.methods.probe import probe
 from interpwidgets.models import labelled_rows
 from interpwidgets.models.prompts import read_prompts, to_input
 from interpwidgets.results.probe import ProbeResult
@@ -57,7 +58,7 @@ def labelled_ids(n: int, n_vocab: int) -> tuple[list[list[int]], list[bool]]:
 def measure(module: GPT2LMHeadModel, ids: list[list[int]], labels: list[bool]) -> None:
     """Run the sweep once for its time and peak, and its batches bare before and after."""
     model = iw.wrap(module)
-    iw.probe(model, ids[:40], labels[:40], shuffled=1)  # imports, and the first run's extras
+    probe(model, ids[:40], labels[:40], shuffled=1)  # imports, and the first run's extras
     before = bare(module, model, ids)
     found: list[ProbeResult] = []
     fits, n_read = Stopwatch(), Stopwatch()
@@ -72,7 +73,7 @@ def measure(module: GPT2LMHeadModel, ids: list[list[int]], labels: list[bool]) -
     labelled_rows.keep = n_read.around(counted)  # type: ignore[assignment]
     start = time.process_time()
     try:
-        peak = peak_bytes(lambda: found.append(iw.probe(model, ids, labels)))
+        peak = peak_bytes(lambda: found.append(probe(model, ids, labels)))
     finally:
         Bench.run, labelled_rows.keep = run, keep  # type: ignore[method-assign]
     total = time.process_time() - start

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from interpwidgets.board.calls import surprisal as surprisal
     from interpwidgets.board.patching_calls import activation_patching as activation_patching
     from interpwidgets.board.patching_calls import attribution_patching as attribution_patching
+    from interpwidgets.board.probe_calls import probe as probe
     from interpwidgets.board.session import Board as Board
     from interpwidgets.board.steering_calls import steer as steer
     from interpwidgets.directions import Dataset as Dataset
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from interpwidgets.methods.path_patching import (
         path_patching_control as path_patching_control,
     )
-    from interpwidgets.methods.probe import probe as probe
     from interpwidgets.methods.probe_scores import probe_scores as probe_scores
     from interpwidgets.methods.references import references as references
     from interpwidgets.methods.singular_directions import (
@@ -97,7 +97,7 @@ _WHERE = {
     "patching_control": "methods.activation_patching",
     "path_patching": "methods.path_patching",
     "path_patching_control": "methods.path_patching",
-    "probe": "methods.probe",
+    "probe": "board.probe_calls",
     "probe_scores": "methods.probe_scores",
     "references": "methods.references",
     "register_architecture": "models.registering",
@@ -124,7 +124,7 @@ _DRAWN = (
     "ablation_sweep",
     "path_patching",
     "path_patching_control",
-    *("probe", "probe_scores"),
+    "probe_scores",
     *("attention_received", "head_scores", "load_result"),
     *("dose_response", "singular_directions", "steered_text"),
     *("vocabulary_circuit", "weight_circuits"),

@@ -53,8 +53,8 @@ from interpwidgets.widgets.patching_static import patching_html
 from interpwidgets.widgets.path_patching_figure import path_patching_figure
 from interpwidgets.widgets.path_patching_static import path_patching_html
 from interpwidgets.widgets.placement import PLACES
+from interpwidgets.widgets.probe import ProbePanel
 from interpwidgets.widgets.probe_figure import probe_figure
-from interpwidgets.widgets.probe_static import probe_html
 from interpwidgets.widgets.steering import SteeringView
 from interpwidgets.widgets.steering_static import dose_response_html
 from interpwidgets.widgets.tokens import TokensView
@@ -79,6 +79,7 @@ VIEWS: dict[type[Result], type[View]] = {
     WeightCircuits: HeadBoard,
     PatchingGrid: PatchGrid,
     LogitLens: LensGrid,
+    ProbeResult: ProbePanel,
     SteeredText: SteeringView,
 }
 
@@ -87,7 +88,6 @@ PAGES: dict[type[Result], Callable[[Any], str]] = {
     HeadScores: head_scores_html,
     PathPatching: path_patching_html,
     AblationSweep: ablation_sweep_html,
-    ProbeResult: probe_html,
     SingularDirections: singular_directions_html,
     VocabularyCircuit: vocabulary_circuit_html,
     WeightCircuits: weight_circuits_html,
@@ -190,6 +190,11 @@ def _figure_of_patching(view: PatchGrid, **more: Any) -> Any:
     return patching_figure(result, **more)
 
 
+def _figure_of_probe(view: ProbePanel, **more: Any) -> Any:
+    chosen = {"layer": view.layer, "method": view.method, "position": view.position}
+    return probe_figure(view.probes, **{**chosen, **more})
+
+
 def _figure_of_lens(view: LensGrid, measure: str | None = None, **more: Any) -> Any:
     result = view.result
     assert result is not None
@@ -206,6 +211,7 @@ FIGURES: dict[type[Result], Callable[..., Any]] = {
     DirectLogitAttribution: _figure_of_attribution,
     WeightCircuits: _figure_of_heads,
     PatchingGrid: _figure_of_patching,
+    ProbeResult: _figure_of_probe,
 }
 CIRCUITSVIS: dict[type[Result], Callable[..., InlinePage]] = {
     AttentionPattern: _circuitsvis_of_attention,

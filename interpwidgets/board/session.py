@@ -13,6 +13,7 @@ from interpwidgets.board.head_sweep import HeadSweepingBoard
 from interpwidgets.board.lensing import LensBoard
 from interpwidgets.board.next_token import next_token_reads
 from interpwidgets.board.patching import Patching
+from interpwidgets.board.probing import Probing
 from interpwidgets.board.recipe import (
     ablation_line,
     block_lines,
@@ -51,7 +52,7 @@ from interpwidgets.widgets.placement import PLACES
 PROGRESS_INTERVAL = 0.2
 
 
-class Board(Showing, HeadSweepingBoard, LensBoard, Patching, Steering):
+class Board(Showing, HeadSweepingBoard, LensBoard, Patching, Probing, Steering):
     """Several views of one model, fed by one forward.
 
     Example:

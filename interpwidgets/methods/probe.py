@@ -110,7 +110,8 @@ def probe(
         >>> import interpwidgets as iw
         >>> ids = [[1, a, b] for a in range(5, 13) for b in range(5, 9)]
         >>> big = [row[1] > 8 for row in ids]
-        >>> found = iw.probe(iw.load("lil-attn-2l"), ids, big, position=1, shuffled=0)
+        >>> from interpwidgets.methods.probe import probe
+        >>> found = probe(iw.load("lil-attn-2l"), ids, big, position=1, shuffled=0)
         >>> found.layers, found.value.shape
         ((-1, 0, 1), (2, 2, 1, 1, 3))
 

@@ -25,7 +25,7 @@ MAX_BYTES = 2**28
 
 def probe_scores(
     model: Any,
-    probe: ProbeResult,
+    probe: Any,
     prompt: Any,
     *,
     layers: Sequence[int] | None = None,
@@ -40,7 +40,7 @@ def probe_scores(
 
     Args:
         model: The model that was probed, or one like it.
-        probe: From ``iw.probe``.
+        probe: From ``iw.probe``: the view, or its ``.result``.
         prompt: Text, token ids, or chat messages.
         layers: Probed layers; all by default.
         method: One of the probe's methods; the first by default.
@@ -58,7 +58,8 @@ def probe_scores(
         >>> import interpwidgets as iw
         >>> model = iw.load("lil-attn-2l")
         >>> ids = [[1, a, b] for a in range(5, 13) for b in range(5, 9)]
-        >>> found = iw.probe(model, ids, [row[1] > 8 for row in ids], position=1, shuffled=0)
+        >>> big = [row[1] > 8 for row in ids]
+        >>> found = iw.probe(model, ids, big, position=1, shuffled=0)
         >>> iw.probe_scores(model, found, [1, 5, 12, 6]).values.shape
         (3, 4)
 
@@ -66,8 +67,9 @@ def probe_scores(
         Marks and Tegmark (2023), "The Geometry of Truth", figures of scores by token. We
         differ in: nothing.
     """
-    wanted = ProbeScoresMethod(probe, layers, method, position)
-    bos = probe.prepend_bos if prepend_bos is None else prepend_bos
+    result: ProbeResult = getattr(probe, "result", probe)
+    wanted = ProbeScoresMethod(result, layers, method, position)
+    bos = result.prepend_bos if prepend_bos is None else prepend_bos
     return run_method(model, prompt, wanted, prepend_bos=bos)
 
 

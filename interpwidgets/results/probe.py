@@ -108,7 +108,7 @@ class ProbeResult(Result):
     shuffled: Float[np.ndarray, "metric method position layer shuffle"]
     """float32, a control: held out, all labels in an order that means nothing."""
 
-    random: Float[np.ndarray, "metric position layer draw"]
+    random: Float[np.ndarray, "metric position layer random_draw"]
     """float32, a control: held out, along random directions with the best line."""
 
     rotated: Float[np.ndarray, "metric method position layer rotation"]

@@ -20,7 +20,6 @@ from interpwidgets.widgets.contract.patching import (
     PatchRequest,
     RestoreRequest,
 )
-from interpwidgets.widgets.display import display_view
 from interpwidgets.widgets.linked import Answer
 from interpwidgets.widgets.patching_by_hand import PatchedByHand
 from interpwidgets.widgets.patching_payload import (
@@ -30,7 +29,6 @@ from interpwidgets.widgets.patching_payload import (
     patching_payload,
 )
 from interpwidgets.widgets.patching_static import patching_html
-from interpwidgets.widgets.placement import current_execution
 from interpwidgets.widgets.static_form import Embed
 
 
@@ -60,10 +58,6 @@ class PatchGrid(PatchedByHand):
     ).tag(sync=True)
     """The grid on screen; whether only cells beyond the control are shown; whether the panel
     and the table are open. Written by the browser."""
-
-    def __init__(self, **traits: Any) -> None:
-        self._shown_in: object = None
-        super().__init__(**traits)
 
     # ------------------------------------------------------------------------- its grids
 
@@ -212,18 +206,6 @@ class PatchGrid(PatchedByHand):
         """Return the grid on screen as a table, with its best cells and its control."""
         grid = self.result
         return super().static_html() if grid is None else patching_html(grid)
-
-    def display_early(self) -> None:
-        """Show this view under the cell that is running; its end does not show it again."""
-        execution = current_execution()
-        if execution is not None and execution != self._shown_in:
-            self._shown_in = execution
-            display_view(self)
-
-    def _ipython_display_(self) -> None:
-        early, self._shown_in = self._shown_in, None
-        if early is None or early != current_execution():
-            display_view(self)
 
     # --------------------------------------------------------------------------- messages
 

@@ -16,7 +16,7 @@ from interpwidgets.results.patched_run import (
     place_in,
 )
 from interpwidgets.results.patching import PatchingGrid
-from interpwidgets.widgets.base import View
+from interpwidgets.widgets.early import ShownEarly
 from interpwidgets.widgets.patching_bench import Cell, PatchingBench
 from interpwidgets.widgets.patching_payload import (
     Top,
@@ -34,7 +34,7 @@ NO_MODEL = (
 )
 
 
-class PatchedByHand(View):
+class PatchedByHand(ShownEarly):
     """A view of grids with a bench; ``PatchGrid`` draws the grids and hears the page."""
 
     patches = traitlets.Dict().tag(sync=True)

@@ -95,8 +95,7 @@ def facts_of(result: ProbeResult, n_tables: int = 1) -> list[str]:
         f"{len(set(result.group[result.part == 1].tolist()))} groups, resampled."
     ]
     for name, words in CONTROLS.items():
-        draws = getattr(result, name)
-        n = int(np.isfinite(draws.reshape(-1, draws.shape[-1])).any(axis=0).sum())
+        n = n_draws(result, name)
         if n:
             facts.append(f"Control, {words}: mean and 95 % of {n} draws.")
     if not np.isfinite(result.shuffled).any():
@@ -119,6 +118,17 @@ def stamp(result: ProbeResult) -> str:
     return " · ".join(
         filter(None, [*parts, p.dtype, f"seed {result.seed}", run, changed, p.remarks])
     )
+
+
+def n_draws(result: ProbeResult, name: str) -> int:
+    """Return how often a control was run.
+
+    Args:
+        result: The numbers.
+        name: One of ``CONTROLS``.
+    """
+    known = np.isfinite(getattr(result, name))
+    return int(known.any(axis=tuple(range(known.ndim - 1))).sum())
 
 
 def _table(result: ProbeResult, m: int, p: int) -> str:

@@ -690,6 +690,93 @@ export interface RestoreRequest {
 	number: number | null;
 }
 
+export interface WireNull {
+	name: string;
+	n: number;
+	mean: (number | null)[];
+	low: (number | null)[];
+	high: (number | null)[];
+}
+
+export interface WireCurve {
+	part: number;
+	metric: number;
+	probe: number;
+	value: (number | null)[];
+	low: (number | null)[];
+	high: (number | null)[];
+	nulls: WireNull[];
+}
+
+export interface WireScores {
+	probe: number;
+	data: Bytes;
+}
+
+export interface WireScored {
+	probe: number;
+	target: number | null;
+	tokens: TokenInfo[];
+	turns: Turn[];
+	read: number[];
+	data: Bytes;
+}
+
+export interface ProbePayload {
+	version: 1;
+	kind: "probe";
+	run: number;
+	task: "binary" | "multiclass" | "regression";
+	classes: string[];
+	about: string;
+	said: string;
+	site: string;
+	layers: number[];
+	methods: string[];
+	positions: string[];
+	metrics: string[];
+	parts: string[];
+	best: number[];
+	curves: WireCurve[];
+	part: number[];
+	target: number[];
+	scores: WireScores[];
+	scored: WireScored[];
+	can_score: boolean;
+	facts: string[];
+	stamp: Stamp;
+	code?: string;
+}
+
+export interface ProbeKept {
+	embed: boolean;
+	method: number;
+	position: number;
+	metric: number;
+	part: number;
+	output: number;
+	threshold: number;
+	panel_open: boolean;
+	table_open: boolean;
+}
+
+export interface ScoreRequest {
+	id: string;
+	kind: "text";
+	text: string;
+}
+
+export interface ForgetRequest {
+	id: string;
+	kind: "forget";
+	index: number;
+}
+
+export interface SteerCodeRequest {
+	id: string;
+	kind: "direction";
+}
+
 export interface WireDial {
 	name: string;
 	site: string;

@@ -7,7 +7,6 @@ import { markNodes } from "./marks";
 import { paintCells } from "./paint";
 import type { At, GridActs, GridData, GridMarks } from "./types";
 import { cellWords, columnNames, lineNames, rowNames } from "./words";
-import "./grid.css";
 
 export type * from "./types";
 export type Grid = ReturnType<typeof makeGrid>;

@@ -5,6 +5,7 @@ import { loadPart } from "../../shared/parts";
 import { type Action, initial, reduce } from "./state";
 import { Store } from "./store";
 import { type Base, type Core, makeView, type Tools } from "./view";
+import "../../shared/grid/grid.css";
 import "../../shared/look.css";
 import "./style.css";
 

@@ -4,6 +4,7 @@ import { hideStaticCopies, type Mounted, mount } from "../../shared/mount";
 import { loadPart } from "../../shared/parts";
 import { type Action, gridOf, initial, reduce } from "./state";
 import { type Base, type Core, makeView, type Tools } from "./view";
+import "../../shared/grid/grid.css";
 import "../../shared/look.css";
 import "./style.css";
 

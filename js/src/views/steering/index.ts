@@ -6,6 +6,7 @@ import { isRecord } from "../../shared/rpc";
 import { type Action, currentSetting, initial, reduce } from "./state";
 import { type Base, type Core, makeView, type Tools } from "./view";
 import "../../shared/look.css";
+import "../../shared/slider.css";
 import "./style.css";
 
 type Traits = LinkedTraits & {
