@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar
 
 import traitlets
 
@@ -21,12 +21,11 @@ from interpwidgets.widgets.contract.probe import (
     ScoreRequest,
     SteerCodeRequest,
 )
-from interpwidgets.widgets.early import ShownEarly
 from interpwidgets.widgets.linked import Answer
+from interpwidgets.widgets.probe_bench import WithBench
 from interpwidgets.widgets.probe_payload import Scored, probe_payload
 from interpwidgets.widgets.probe_static import probe_html
 
-NO_MODEL = "these probes came without a model: iw.probe(model, ...) makes a view that has one."
 #: Texts that a view keeps; the oldest goes first.
 MOST_TEXTS = 12
 
@@ -43,27 +42,7 @@ KEPT: dict[str, Any] = {
 }
 
 
-@runtime_checkable
-class ProbeBench(Protocol):
-    """Who scores texts for a view."""
-
-    def score(self, prompt: Any, method: int, position: int) -> Scored:
-        """Score every token of a text now."""
-
-    def score_from(self, prompt: Any) -> None:
-        """Queue the same; the view is given it by ``add_scored``."""
-
-    def rescore_from(self) -> None:
-        """Queue every text of the view once more, for the probe that is on screen now."""
-
-    def fit_from(self) -> None:
-        """Queue the whole sweep once more."""
-
-    def release(self) -> None:
-        """Forget what waits."""
-
-
-class ProbePanel(ShownEarly):
+class ProbePanel(WithBench):
     """Layer curve with controls, ROC, scores with their threshold, scores of tokens."""
 
     _esm = packed_module("probe.js")
@@ -88,7 +67,7 @@ class ProbePanel(ShownEarly):
 
     def __init__(self, **traits: Any) -> None:
         #: Who scores texts; None where the numbers were given.
-        self.bench: ProbeBench | None = None
+        self.bench = None
         self._scored: tuple[Scored, ...] = ()
         self._lock = threading.RLock()
         super().__init__(**traits)
@@ -322,35 +301,6 @@ class ProbePanel(ShownEarly):
             can_score = self.bench is not None
             drawn = probe_payload(result, self._scored, self._probe, can_score=can_score)
             self.payload = dict(drawn)
-
-    def attach_bench(self, bench: ProbeBench) -> None:
-        """Have texts scored by a bench from now on.
-
-        Args:
-            bench: Who scores.
-        """
-        if self.bench is not None and self.bench is not bench:
-            self.bench.release()
-        self.bench = bench
-
-    def need_bench(self) -> ProbeBench:
-        """Return who scores texts.
-
-        Raises:
-            MessageError: The probes came without a model.
-        """
-        if self.bench is None:
-            raise MessageError(NO_MODEL)
-        return self.bench
-
-    def detach(self) -> None:
-        """Keep the picture, and score no more."""
-        super().detach()
-        if self.bench is not None:
-            bench, self.bench = self.bench, None
-            bench.release()
-            self._draw()
-            self.settle()
 
     def display_in_code(self) -> list[str]:
         """Return the lines that choose the same probe and score the same texts."""

@@ -17,6 +17,7 @@ WITH_EXAMPLES = [
     "interpwidgets.board.attribution_calls",
     "interpwidgets.board.calls",
     "interpwidgets.board.patching_calls",
+    "interpwidgets.board.probe_calls",
     "interpwidgets.board.session",
     "interpwidgets.board.steering_calls",
     "interpwidgets.methods.ablation_sweep",

@@ -16,7 +16,7 @@ from interpwidgets.results.patching import PatchingGrid
 from interpwidgets.results.tokens import Tokens
 from interpwidgets.selection import Selection
 from interpwidgets.show import show
-from interpwidgets.widgets import patching
+from interpwidgets.widgets import early
 from interpwidgets.widgets.patching import PatchGrid
 from interpwidgets.widgets.patching_payload import grid_name, patching_payload, wire_run
 
@@ -319,8 +319,8 @@ def test_a_view_that_was_shown_early_is_not_shown_again_by_its_cell(
 ) -> None:
     shown: list[PatchGrid] = []
     cell: list[object] = [None]
-    monkeypatch.setattr(patching, "display_view", shown.append)
-    monkeypatch.setattr(patching, "current_execution", lambda: cell[0])
+    monkeypatch.setattr(early, "display_view", shown.append)
+    monkeypatch.setattr(early, "current_execution", lambda: cell[0])
     view.display_early()
     assert shown == []  # in no cell there is nowhere to show it
     cell[0] = "first"
