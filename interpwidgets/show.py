@@ -38,6 +38,7 @@ from interpwidgets.widgets.attribution_figure import attribution_figure
 from interpwidgets.widgets.base import View
 from interpwidgets.widgets.display import display_view
 from interpwidgets.widgets.dose_response_figure import dose_response_figure
+from interpwidgets.widgets.effects import EffectsView
 from interpwidgets.widgets.head_board import HeadBoard
 from interpwidgets.widgets.head_board_figure import (
     head_table_figure,
@@ -79,6 +80,8 @@ VIEWS: dict[type[Result], type[View]] = {
     WeightCircuits: HeadBoard,
     PatchingGrid: PatchGrid,
     LogitLens: LensGrid,
+    PathPatching: EffectsView,
+    AblationSweep: EffectsView,
     ProbeResult: ProbePanel,
     SteeredText: SteeringView,
 }
@@ -86,8 +89,6 @@ VIEWS: dict[type[Result], type[View]] = {
 #: Results that a cell draws as plain HTML; those that have a view, too, show it by ``show``.
 PAGES: dict[type[Result], Callable[[Any], str]] = {
     HeadScores: head_scores_html,
-    PathPatching: path_patching_html,
-    AblationSweep: ablation_sweep_html,
     SingularDirections: singular_directions_html,
     VocabularyCircuit: vocabulary_circuit_html,
     WeightCircuits: weight_circuits_html,
@@ -184,6 +185,12 @@ def _figure_of_heads(view: HeadBoard, **which: Any) -> Any:
     return result.figure(**which)  # type: ignore[attr-defined]
 
 
+def _figure_of_effects(view: EffectsView, **more: Any) -> Any:
+    result = view.result
+    assert result is not None
+    return result.figure(**more)
+
+
 def _figure_of_patching(view: PatchGrid, **more: Any) -> Any:
     result = view.result
     assert result is not None
@@ -211,6 +218,8 @@ FIGURES: dict[type[Result], Callable[..., Any]] = {
     DirectLogitAttribution: _figure_of_attribution,
     WeightCircuits: _figure_of_heads,
     PatchingGrid: _figure_of_patching,
+    PathPatching: _figure_of_effects,
+    AblationSweep: _figure_of_effects,
     ProbeResult: _figure_of_probe,
 }
 CIRCUITSVIS: dict[type[Result], Callable[..., InlinePage]] = {

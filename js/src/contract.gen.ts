@@ -323,6 +323,46 @@ export interface CancelRequest {
 	kind: "cancel";
 }
 
+export interface EffectsControl {
+	n: number;
+	title: string;
+	low: Bytes;
+	high: Bytes;
+}
+
+export interface EffectsPayload {
+	version: 1;
+	kind: "effects";
+	run: number;
+	title: string;
+	what: string;
+	caption: string;
+	unit: string;
+	rows: string[];
+	columns: string[];
+	down: string;
+	across: string;
+	heads: [number, number][][];
+	layers: (number | null)[];
+	values: Bytes;
+	low: Bytes;
+	high: Bytes;
+	neutral: number;
+	scale: number;
+	n: number;
+	case: string;
+	control: EffectsControl | null;
+	control_call: string;
+	stamp: Stamp;
+	code?: string;
+}
+
+export interface EffectsKept {
+	beyond: boolean;
+	panel_open: boolean;
+	table_open: boolean;
+}
+
 export interface BoardColumn {
 	name: string;
 	title: string;
