@@ -135,8 +135,9 @@ def _caption(result: Effects) -> str:
         said = (
             f"1 restores {result.metric} of the clean run ({clean:+.2f} {result.unit}), 0 is "
         )
-        return f"{said}the corrupted one ({corrupted:+.2f}). One path each; {way}."
+        said = f"{said}the corrupted one ({corrupted:+.2f}). One path each; {way}. Hatched: no path."
+        return said.replace("-", "−")
     base = float(np.mean(result.base_values))
     of = f" ({result.of})" if result.of else ""
     said = f"{result.metric} ablated{of} less as it is ({base:+.2f} {result.unit})."
-    return said[:1].upper() + said[1:]
+    return (said[:1].upper() + said[1:]).replace("(-", "(−")

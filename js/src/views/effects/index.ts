@@ -150,7 +150,7 @@ function effects(at: Mounted<Traits>): void {
 			const place: At = [Math.floor(i / columns.length), i % columns.length];
 			const byHead = own.length > 0 && own.every((head) => wanted.includes(String(head)));
 			const byLayer = own.length === 0 && shown.layer !== null && layers[place[0]] === shown.layer;
-			if (byHead || byLayer) found.push(place);
+			if ((byHead || byLayer) && Number.isFinite(scene?.values[i])) found.push(place);
 		}
 		return found;
 	}
