@@ -135,8 +135,8 @@ def _caption(result: Effects) -> str:
         said = (
             f"1 restores {result.metric} of the clean run ({clean:+.2f} {result.unit}), 0 is "
         )
-        said = f"{said}the corrupted one ({corrupted:+.2f}). One path each; {way}. Hatched: no path."
-        return said.replace("-", "−")
+        said = f"{said}the corrupted one ({corrupted:+.2f}). One path each; {way}."
+        return f"{said} Hatched: no path.".replace("(-", "(−")
     base = float(np.mean(result.base_values))
     of = f" ({result.of})" if result.of else ""
     said = f"{result.metric} ablated{of} less as it is ({base:+.2f} {result.unit})."
