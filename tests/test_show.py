@@ -74,7 +74,7 @@ def test_the_same_key_is_the_same_view(result: AttentionPattern) -> None:
 
 
 def test_an_unknown_type_of_result_is_named() -> None:
-    with pytest.raises(ResultError, match=r"no view of Unknown; known: AttentionPattern"):
+    with pytest.raises(ResultError, match=r"no view of Unknown; known: AblationSweep, Att"):
         view_class(Unknown)
     with pytest.raises(ResultError, match="no view of Unknown"):
         show(Unknown(Provenance()))

@@ -79,6 +79,10 @@ def effects_payload(result: Effects) -> EffectsPayload:
     """
     low, high = result.interval()
     paths = isinstance(result, PathPatching)
+    layers: list[int | None] = [None] * len(result.row_names())
+    what, across = _what(result)
+    if isinstance(result, AblationSweep):
+        layers = list(result.layers)
     rows, columns = result.row_names(), result.column_names()
     cells = [(row, column) for row in range(len(rows)) for column in range(len(columns))]
     return {
@@ -86,15 +90,15 @@ def effects_payload(result: Effects) -> EffectsPayload:
         "kind": "effects",
         "run": result.provenance.run,
         "title": "Path patching" if paths else "Ablation sweep",
-        "what": result.direction if paths else f"{result.mode}-ablation of {result.site}",
+        "what": what,
         "caption": _caption(result),
         "unit": "share" if paths else result.unit,
         "rows": list(rows),
         "columns": list(columns),
         "down": "sender" if paths else "layer",
-        "across": "receiver" if paths else result.by,
+        "across": across,
         "heads": [list(_heads(result, *cell)) for cell in cells],
-        "layers": [None if paths else result.layers[row] for row in range(len(rows))],
+        "layers": layers,
         "values": float32_bytes(result.values),
         "low": float32_bytes(low),
         "high": float32_bytes(high),
@@ -106,6 +110,13 @@ def effects_payload(result: Effects) -> EffectsPayload:
         "control_call": result.control_call,
         "stamp": stamp(result.provenance, ", ".join(result.provenance.sites), "float64"),
     }
+
+
+def _what(result: Effects) -> tuple[str, str]:
+    """Return what was done in words, and what a column is."""
+    if isinstance(result, PathPatching):
+        return result.direction, "receiver"
+    return f"{result.mode}-ablation of {result.site}", result.by
 
 
 def _heads(result: Effects, row: int, column: int) -> tuple[tuple[int, int], ...]:
@@ -120,8 +131,12 @@ def _control(result: Effects) -> EffectsControl | None:
     if control is None:
         return None
     low, high = control.interval()
-    ends = {"low": float32_bytes(low), "high": float32_bytes(high)}
-    return {"n": control.n, "title": control.title, **ends}  # type: ignore[typeddict-item]
+    return {
+        "n": control.n,
+        "title": control.title,
+        "low": float32_bytes(low),
+        "high": float32_bytes(high),
+    }
 
 
 def _caption(result: Effects) -> str:
