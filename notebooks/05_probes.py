@@ -123,6 +123,8 @@ probes["sentiment"]
 # hold 95 % of 20 draws.
 
 # %%
+columns = ["value", "low", "high", "shuffled", "shuffled_low", "shuffled_high"]
+columns += ["random", "random_low", "random_high"]
 
 
 def auroc(result, method="logistic", part="held out"):
@@ -131,8 +133,6 @@ def auroc(result, method="logistic", part="held out"):
     return frame[chosen & (frame["metric"] == "auroc")]
 
 
-columns = ["value", "low", "high", "shuffled", "shuffled_low", "shuffled_high"]
-columns += ["random", "random_low", "random_high"]
 for name, result in results.items():
     print(f"{name}: n = {int((result.part == 1).sum())} held out, {result.split}")
 table = {name: auroc(result)[columns] for name, result in results.items()}
